@@ -1,0 +1,87 @@
+/* Every limit of vitrine, in one place. Passing one gives a clear error to the right person; nothing that was
+ * already accepted is lost. Names end in their unit. Operators raise some with VITRINE_LIMIT_* (marked "env"). */
+#ifndef RUNTIME_BASE_BOUNDS_H
+#define RUNTIME_BASE_BOUNDS_H
+
+/* ---- base ---- */
+#define BOUNDS_LOG_LINE_BYTES 4096
+#define BOUNDS_JSON_DEPTH 64
+#define BOUNDS_JSON_NODES 1000000
+#define BOUNDS_NAME_BYTES 53
+
+/* ---- bundles ---- */
+#define BOUNDS_BUNDLE_BYTES (1ull << 30)
+#define BOUNDS_BUNDLE_ENTRIES 20000
+#define BOUNDS_BUNDLE_NAME_BYTES 1024
+
+/* ---- wire ---- */
+#define BOUNDS_PACKET_BYTES 65536
+#define BOUNDS_FRAGMENT_BYTES 61440
+#define BOUNDS_CHANNEL_QUEUE_BYTES (16u << 20)
+#define BOUNDS_CHANNEL_PARTIALS 256
+#define BOUNDS_STREAM_CREDIT_BYTES (256u << 10)
+
+/* ---- http ---- */
+#define BOUNDS_HTTP_TARGET_BYTES 8192
+#define BOUNDS_HTTP_HEAD_BYTES 32768
+#define BOUNDS_HTTP_FIELDS 100
+#define BOUNDS_HTTP_FIELD_BYTES 8192
+#define BOUNDS_HTTP_HEAD_MS 10000
+#define BOUNDS_HTTP_BODY_GRACE_MS 10000
+#define BOUNDS_HTTP_BODY_RATE_BYTES 1024
+#define BOUNDS_HTTP_IDLE_MS 60000
+#define BOUNDS_HTTP_REQUESTS 100000
+#define BOUNDS_HTTP_AGE_MS 3600000
+#define BOUNDS_HTTP_PIPELINED 16
+#define BOUNDS_HTTP_WRITE_STALL_MS 30000
+#define BOUNDS_HTTP_QUEUE_HIGH_BYTES (256u << 10)
+#define BOUNDS_HTTP_QUEUE_LOW_BYTES (64u << 10)
+#define BOUNDS_HTTP_LINGER_MS 5000
+#define BOUNDS_HTTP_LINGER_BYTES (1u << 20)
+#define BOUNDS_HTTP_CHUNK_LINE_BYTES 256
+#define BOUNDS_HTTP_TRAILER_BYTES 4096
+
+/* ---- gateway ---- */
+#define BOUNDS_EVENT_BODY_BYTES (1u << 20)
+#define BOUNDS_EVENT_RESULT_BYTES (8u << 20)
+#define BOUNDS_UPLOAD_BODY_BYTES (100u << 20)
+#define BOUNDS_CONNECTIONS_PER_ADDRESS 512      /* env */
+#define BOUNDS_REQUESTS_PER_SECOND 1000         /* env, per address */
+#define BOUNDS_SESSION_HASH_BYTES 128
+#define BOUNDS_SESSIONS 100000
+#define BOUNDS_SESSION_STATE_BYTES 65536
+#define BOUNDS_SESSION_STATE_MS 3600000
+#define BOUNDS_SESSION_QUEUED_BYTES (256u << 10)
+#define BOUNDS_SESSION_EVENTS 64
+#define BOUNDS_DEMO_QUEUE_EVENTS 1000
+#define BOUNDS_DEMO_CONCURRENCY 40
+#define BOUNDS_RESULT_KEEP_MS 600000
+#define BOUNDS_HEARTBEAT_MS 15000
+#define BOUNDS_CLOSE_LINGER_MS 500
+#define BOUNDS_CLOSE_FALLBACK_MS 2000
+#define BOUNDS_WORKER_IDLE_MS 300000            /* env */
+#define BOUNDS_WORKERS 4096                     /* env */
+
+/* ---- worker ---- */
+#define BOUNDS_WORKER_HEAP_BYTES (64u << 20)    /* env */
+#define BOUNDS_WORKER_SOURCE_BYTES (256u << 10)
+#define BOUNDS_WORKER_SLICE_MS 1000             /* env */
+#define BOUNDS_WORKER_EVENT_CPU_MS 60000        /* env */
+#define BOUNDS_WORKER_KILL_GRACE_MS 100
+#define BOUNDS_WORKER_EVENTS 256
+#define BOUNDS_IMAGE_PIXELS (16u << 20)
+#define BOUNDS_TENSOR_WINDOW_BYTES (4u << 20)
+#define BOUNDS_TENSOR_INLINE_BYTES 49152
+#define BOUNDS_LOG_LINES_PER_SECOND 200
+
+/* ---- publishing ---- */
+#define BOUNDS_TREE_FILES 10000
+#define BOUNDS_TREE_FILE_BYTES (256ull << 20)
+#define BOUNDS_TREE_BYTES (512ull << 20)
+#define BOUNDS_PUSH_BYTES (512ull << 20)
+#define BOUNDS_README_BYTES (256u << 10)
+#define BOUNDS_MANIFEST_BYTES (8u << 20)
+#define BOUNDS_DESCRIBE_MS 5000
+#define BOUNDS_DESCRIBE_WALL_MS 15000
+
+#endif

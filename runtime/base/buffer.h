@@ -1,0 +1,34 @@
+/* A growable byte buffer, always NUL-terminated behind its length once anything was appended. */
+#ifndef RUNTIME_BASE_BUFFER_H
+#define RUNTIME_BASE_BUFFER_H
+
+#include "runtime/base/text.h"
+
+struct buffer {
+    char *data; /* owned */
+    size_t length;
+    size_t capacity;
+};
+
+#define BUFFER_EMPTY ((struct buffer){0})
+#define BUFFER_AUTO __attribute__((cleanup(buffer_release)))
+
+void buffer_init(struct buffer *buffer);
+void buffer_release(struct buffer *buffer); /* frees the bytes and leaves an empty buffer */
+void buffer_clear(struct buffer *buffer);   /* length 0, memory kept */
+/* Makes room for `more` further bytes and returns where they go; call buffer_advance() after writing. */
+char *buffer_reserve(struct buffer *buffer, size_t more);
+void buffer_advance(struct buffer *buffer, size_t count);
+void buffer_append(struct buffer *buffer, const void *data, size_t length);
+void buffer_text(struct buffer *buffer, struct text text);
+void buffer_string(struct buffer *buffer, const char *string);
+void buffer_byte(struct buffer *buffer, char byte);
+void buffer_format(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Drops the first `count` bytes. */
+void buffer_consume(struct buffer *buffer, size_t count);
+/* The contents as a slice, valid until the next change. */
+struct text buffer_view(const struct buffer *buffer);
+/* Hands the bytes over (caller frees, NUL-terminated, never NULL) and leaves an empty buffer. */
+char *buffer_steal(struct buffer *buffer);
+
+#endif

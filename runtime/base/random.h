@@ -1,0 +1,13 @@
+/* Randomness from the kernel (getrandom); never fails, aborts when the kernel cannot answer. */
+#ifndef RUNTIME_BASE_RANDOM_H
+#define RUNTIME_BASE_RANDOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+void random_bytes(void *data, size_t length);
+uint64_t random_u64(void);
+/* Fills `ret_hex` with 2 × bytes lower-case hex digits and a NUL. */
+void random_hex(char *ret_hex, size_t bytes);
+
+#endif
