@@ -68,6 +68,10 @@ bool http_head_has_token(const struct http_head *head, const char *name, const c
 size_t http_head_copy_size(const struct http_head *head);
 void http_head_copy(const struct http_head *head, struct http_head *copy, void *memory);
 
+/* RFC 9110 token and field-value bytes. */
+bool http_head_is_token(unsigned char byte);
+bool http_head_is_value(unsigned char byte);
+
 const char *http_method_name(enum http_method method);
 /* "Not Found" for 404; "Unknown" for what is in no table. */
 const char *http_status_text(int status);
