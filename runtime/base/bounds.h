@@ -55,6 +55,23 @@
 #define BOUNDS_SESSION_EVENTS 64
 #define BOUNDS_DEMO_QUEUE_EVENTS 1000
 #define BOUNDS_DEMO_CONCURRENCY 40
+#define BOUNDS_DIFF_BYTES (256u << 10)
+#define BOUNDS_DIFF_MEMBERS 64
+#define BOUNDS_EVENT_GRACE_MS 15000             /* a page that lost its stream may come back */
+#define BOUNDS_EVENT_FILES 32
+#define BOUNDS_RESULTS_KEPT_BYTES (64u << 20)
+#define BOUNDS_STATE_WRITE_MS 1000
+#define BOUNDS_ESTIMATION_MS 250
+#define BOUNDS_PROGRESS_MS 100
+#define BOUNDS_STOP_WATCH_MS 50
+#define BOUNDS_WORKER_READY_MS 10000
+#define BOUNDS_WORKER_RESTART_MS 1000
+#define BOUNDS_WORKER_CALLS 1024
+#define BOUNDS_WORKER_SLEEP_MS 3600000
+#define BOUNDS_WORKER_FILES 64
+#define BOUNDS_SESSION_HELD_JOINS 64
+#define BOUNDS_SESSION_RESULT_BYTES (16u << 20) /* finished answers that wait for a page's stream */
+#define BOUNDS_STATES_BYTES (256u << 20)        /* ui.state of all sessions */
 #define BOUNDS_RESULT_KEEP_MS 600000
 #define BOUNDS_HEARTBEAT_MS 15000
 #define BOUNDS_CLOSE_LINGER_MS 500
@@ -83,5 +100,37 @@
 #define BOUNDS_MANIFEST_BYTES (8u << 20)
 #define BOUNDS_DESCRIBE_MS 5000
 #define BOUNDS_DESCRIBE_WALL_MS 15000
+
+/* ---- store ---- */
+#define BOUNDS_DATABASE_BUSY_MS 5000
+#define BOUNDS_PASSWORD_BYTES 256
+#define BOUNDS_PASSWORD_MIN_BYTES 8
+#define BOUNDS_TOKEN_BYTES 128
+#define BOUNDS_TOKENS_PER_ACCOUNT 100
+#define BOUNDS_REPOSITORIES_PER_ACCOUNT 1000    /* env */
+#define BOUNDS_SIGNIN_LINK_MS 900000
+#define BOUNDS_SITE_SESSION_MS 1209600000ll
+#define BOUNDS_SIGNIN_TRIES 10                  /* per address in BOUNDS_SIGNIN_WINDOW_MS */
+#define BOUNDS_SIGNIN_WINDOW_MS 60000
+#define BOUNDS_API_BODY_BYTES (1u << 20)
+#define BOUNDS_FORM_BODY_BYTES 16384
+#define BOUNDS_API_PAGE_ROWS 100
+#define BOUNDS_CODE_VIEW_BYTES (512u << 10)
+#define BOUNDS_GIT_CAGES 16                     /* env */
+#define BOUNDS_GIT_INFLATE_RATIO_BYTES (512ull << 20)
+#define BOUNDS_GIT_STDERR_BYTES 65536
+#define BOUNDS_PUBLISHES 4                      /* env, at once */
+#define BOUNDS_REPORT_BYTES 65536
+#define BOUNDS_HOOK_UPDATES 1000
+#define BOUNDS_RELEASES_KEPT 20                 /* env, per repository, beside the live one */
+#define BOUNDS_FILE_TTL_MS 3600000ll            /* env */
+#define BOUNDS_FILE_QUOTA_BYTES (1ull << 30)    /* env, per demo */
+#define BOUNDS_FILES_PER_UPLOAD 100
+#define BOUNDS_FILES_OPEN 1024
+#define BOUNDS_LOG_LINES_KEPT 1000              /* per demo */
+#define BOUNDS_LOG_FLUSH_MS 250
+#define BOUNDS_LOG_QUEUED_LINES 10000
+#define BOUNDS_TEMPLATE_DEPTH 16
+#define BOUNDS_TEMPLATE_BYTES (1u << 20)
 
 #endif
