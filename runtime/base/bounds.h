@@ -72,6 +72,7 @@
 #define BOUNDS_SESSION_HELD_JOINS 64
 #define BOUNDS_SESSION_RESULT_BYTES (16u << 20) /* finished answers that wait for a page's stream */
 #define BOUNDS_STATES_BYTES (256u << 20)        /* ui.state of all sessions */
+#define BOUNDS_SESSION_SMALL_BYTES 16384
 #define BOUNDS_RESULT_KEEP_MS 600000
 #define BOUNDS_HEARTBEAT_MS 15000
 #define BOUNDS_CLOSE_LINGER_MS 500
