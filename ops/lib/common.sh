@@ -1,0 +1,70 @@
+# What every script in ops/ shares. Source it with: . "$(dirname "$0")/lib/common.sh"
+# Progress goes to standard error as "[ 12.3s] words", so that standard output stays for answers.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+deps=$root/build/deps
+started_ms=$(($(date +%s%N) / 1000000))
+
+elapsed_ms() { echo $(($(date +%s%N) / 1000000 - started_ms)); }
+
+say() {
+    local ms
+    ms=$(elapsed_ms)
+    printf '[%4d.%d s] %s\n' $((ms / 1000)) $((ms % 1000 / 100)) "$*" >&2
+}
+
+die() {
+    printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+    exit 1
+}
+
+# step "words" command...: runs it quietly, says how long it took, and shows its output when it fails.
+step() {
+    local words=$1 log from status
+    shift
+    log=$(mktemp)
+    from=$(elapsed_ms)
+    say "$words …"
+    # A subshell of its own, not "|| status=$?": there a function would run on after a failed command.
+    set +e
+    (
+        set -e
+        "$@"
+    ) >"$log" 2>&1 </dev/null
+    status=$?
+    set -e
+    if [ $status -ne 0 ]; then
+        tail -n 60 "$log" >&2
+        rm -f "$log"
+        die "$words failed (status $status); the last lines of what it printed stand above"
+    fi
+    rm -f "$log"
+    from=$(($(elapsed_ms) - from))
+    [ $from -lt 1000 ] || say "$words: $((from / 1000)).$((from % 1000 / 100)) s"
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null 2>&1; then
+        sudo "$@"
+    else
+        die "needs root for: $* (run as root or install sudo)"
+    fi
+}
+
+debian_major() { (. /etc/os-release && echo "${VERSION_ID:-0}"); }
+
+# npm_install FOLDER: exactly what its lock file says, no package's own scripts, nothing when it is already there.
+npm_install() {
+    local folder=$1 want
+    want=$(sha256sum "$folder/package-lock.json" | cut -d ' ' -f 1)
+    mkdir -p "$folder/node_modules"
+    (
+        flock 9
+        if [ "$(cat "$folder/node_modules/.installed" 2>/dev/null)" != "$want" ]; then
+            step "npm packages of ${folder#"$root"/}" npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error
+            echo "$want" >"$folder/node_modules/.installed"
+        fi
+    ) 9>"$folder/.npm-lock"
+}
