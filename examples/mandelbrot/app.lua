@@ -3,7 +3,7 @@
 local ui = require "ui"
 
 local WIDTH, HEIGHT = 480, 320
-local PREVIEWS = 4 -- how often the unfinished picture is shown
+local STAGES = 4 -- the picture is shown when each of these parts of it is done
 local ESCAPE = 256 -- |z|² beyond which a point has left for good; large, so that the colours run smoothly
 local COLOURS = 512
 
@@ -12,11 +12,11 @@ local PLACES = {
     ["Whole set"] = { x = -0.65, y = 0.0, width = 3.3 },
     ["Seahorse valley"] = { x = -0.7453, y = 0.1127, width = 0.0065 },
     ["Elephant valley"] = { x = 0.2825, y = 0.0105, width = 0.018 },
-    ["Triple spiral"] = { x = -0.0885, y = 0.6545, width = 0.0085 },
+    ["Double spirals"] = { x = -0.0885, y = 0.6545, width = 0.0085 },
     ["Little copy"] = { x = -1.7577, y = 0.0, width = 0.055 },
 }
 
-local NAMES = { "Whole set", "Seahorse valley", "Elephant valley", "Triple spiral", "Little copy" }
+local NAMES = { "Whole set", "Seahorse valley", "Elephant valley", "Double spirals", "Little copy" }
 
 -- Three cosine waves, one per channel, out of step with each other: a palette without a seam.
 local palette = {}
@@ -63,7 +63,7 @@ local function render(name, steps)
         draw_row(image, row, place, steps)
         local done = row + 1
         ui.progress(done / HEIGHT, ("row %d of %d"):format(done, HEIGHT))
-        if done < HEIGHT and done % (HEIGHT // PREVIEWS) == 0 then
+        if done < HEIGHT and done % (HEIGHT // STAGES) == 0 then
             coroutine.yield(image)
         end
         ui.sleep(0)
