@@ -1,0 +1,81 @@
+#include "gateway/queue.h"
+
+#include <stdlib.h>
+
+#include "runtime/base/bounds.h"
+
+void queue_init(struct queue *queue, const struct function_table *functions) {
+    *queue = (struct queue){.max_waiting = functions->max_queue, .group_count = functions->group_count};
+    queue->groups = memory_alloc(functions->group_count + 1, sizeof *queue->groups);
+    for (uint32_t i = 0; i < queue->group_count; i++) {
+        list_init(&queue->groups[i].waiting);
+        queue->groups[i].limit = functions->group_limits[i];
+    }
+    list_init(&queue->running_events);
+}
+
+void queue_release(struct queue *queue) {
+    free(queue->groups);
+    *queue = (struct queue){0};
+}
+
+static struct queue_group *group_of(struct queue *queue, const struct event *event) {
+    return &queue->groups[event->function->group];
+}
+
+bool queue_push(struct queue *queue, struct event *event) {
+    if (queue->waiting >= queue->max_waiting)
+        return false;
+    list_append(&group_of(queue, event)->waiting, &event->in_worker);
+    queue->waiting++;
+    return true;
+}
+
+struct event *queue_next(struct queue *queue) {
+    if (queue->waiting == 0 || queue->running >= BOUNDS_WORKER_EVENTS)
+        return NULL;
+    for (uint32_t i = 0; i < queue->group_count; i++) {
+        uint32_t at = (queue->turn + i) % queue->group_count;
+        struct queue_group *group = &queue->groups[at];
+        struct event *event = LIST_FIRST(&group->waiting, struct event, in_worker);
+        if (!event || group->running >= group->limit)
+            continue;
+        queue->turn = (at + 1) % queue->group_count;
+        queue->waiting--;
+        queue->running++;
+        group->running++;
+        list_append(&queue->running_events, &event->in_worker);
+        event_move(event, EVENT_STARTING);
+        return event;
+    }
+    return NULL;
+}
+
+void queue_return(struct queue *queue, struct event *event) {
+    struct queue_group *group = group_of(queue, event);
+    event_move(event, EVENT_QUEUED);
+    group->running--;
+    queue->running--;
+    queue->waiting++;
+    list_prepend(&group->waiting, &event->in_worker);
+}
+
+void queue_leave(struct queue *queue, struct event *event) {
+    if (event->state == EVENT_QUEUED) {
+        queue->waiting--;
+    } else {
+        group_of(queue, event)->running--;
+        queue->running--;
+    }
+    list_remove(&event->in_worker);
+}
+
+void queue_each_waiting(struct queue *queue, void (*visit)(void *context, struct event *event, uint32_t rank),
+                        void *context) {
+    for (uint32_t i = 0; i < queue->group_count; i++) {
+        struct event *event;
+        uint32_t rank = 0;
+        LIST_EACH(event, &queue->groups[i].waiting, struct event, in_worker)
+            visit(context, event, rank++);
+    }
+}
