@@ -41,13 +41,13 @@ static inline void list_prepend(struct list *list, struct list *link) {
 }
 
 /* The member that contains the first link, or NULL. */
-#define LIST_FIRST(list, type, member) \
-    (list_is_empty(list) ? NULL : MEMORY_CONTAINER((list)->next, type, member))
+#define LIST_FIRST(head, type, member) \
+    (list_is_empty(head) ? NULL : MEMORY_CONTAINER((head)->next, type, member))
 
 /* Visits all members; the body may remove the one it is at. */
-#define LIST_EACH(item, list, type, member)                                                                    \
-    for (struct list *at_##item = (list)->next, *behind_##item = at_##item->next;                              \
-         at_##item != (list) && ((item) = MEMORY_CONTAINER(at_##item, type, member), true);                    \
+#define LIST_EACH(item, head, type, member)                                                          \
+    for (struct list *at_##item = (head)->next, *behind_##item = at_##item->next;                    \
+         at_##item != (head) && ((item) = MEMORY_CONTAINER(at_##item, type, member), true);          \
          at_##item = behind_##item, behind_##item = at_##item->next)
 
 #endif
