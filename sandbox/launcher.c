@@ -1,0 +1,354 @@
+#include "sandbox/launcher.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/error.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/log.h"
+#include "runtime/base/memory.h"
+#include "runtime/wire/message.h"
+
+enum {
+    LAUNCHER_STOP_MS = 10000,  /* running calls get this long to finish */
+    LAUNCHER_STOP_SLACK_MS = 2000,
+    LAUNCHER_BACKLOG = 4096,
+    LAUNCHER_POLL_SLOTS = 1 + 2 * LAUNCHER_CHILDREN + LAUNCHER_CAGES,
+};
+
+/* Everything that runs, in the order of starting. */
+static const struct launcher_kind kinds[LAUNCHER_CHILDREN] = {
+    {ROLE_STORE, "store", "vitrine-store", NULL, 1, false},
+    {ROLE_INFER, "inference", "vitrine-infer", NULL, 2, false},
+    {ROLE_ZYGOTE, "zygote", "vitrine-worker", "zygote", 0, true},
+    {ROLE_GATEWAY, "gateway", "vitrine-gateway", NULL, 3, false},
+};
+
+/* -- before anything runs -- */
+
+static int launcher_say(const char *what)
+{
+    fprintf(stderr, "vitrine serve: %s: %s\n", what, strerror(errno));
+    return ERROR_SYSTEM;
+}
+
+/* Who runs the services: --user when it exists, else ids just below the workers' range, which no account has. */
+static void launcher_choose_user(struct launcher *launcher)
+{
+    launcher->root = geteuid() == 0;
+    launcher->uid = geteuid();
+    launcher->gid = getegid();
+    if (!launcher->root)
+        return;
+    struct passwd *entry = getpwnam(launcher->options.values[OPTION_USER]);
+    uid_t base = (uid_t)strtoul(launcher->options.values[OPTION_WORKER_UID_BASE], NULL, 10);
+    launcher->uid = entry && entry->pw_uid != 0 ? entry->pw_uid : base - 1;
+    launcher->gid = entry && entry->pw_uid != 0 ? entry->pw_gid : base - 1;
+}
+
+static int launcher_make_folder(const struct launcher *launcher, const char *name)
+{
+    char path[PLACE_PATH_BYTES + 16];
+    struct stat status;
+
+    snprintf(path, sizeof path, "%s%s", launcher->data, name);
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return launcher_say(path);
+    if (lstat(path, &status) < 0 || !S_ISDIR(status.st_mode)) {
+        errno = ENOTDIR;
+        return launcher_say(path);
+    }
+    if (launcher->root && status.st_uid != launcher->uid && lchown(path, launcher->uid, launcher->gid) < 0)
+        return launcher_say(path);
+    return 0;
+}
+
+static int launcher_prepare_data(struct launcher *launcher)
+{
+    static const char *const folders[] = {"/repos", "/bundles", "/files", "/tmp"};
+    const char *wanted = launcher->options.values[OPTION_DATA];
+
+    if (mkdir(wanted, 0700) < 0 && errno != EEXIST)
+        return launcher_say(wanted);
+    if (!realpath(wanted, launcher->data))
+        return launcher_say(wanted);
+    if (launcher_make_folder(launcher, "") < 0)
+        return ERROR_SYSTEM;
+    for (size_t i = 0; i < MEMORY_COUNT(folders); i++)
+        if (launcher_make_folder(launcher, folders[i]) < 0)
+            return ERROR_SYSTEM;
+    return 0;
+}
+
+static int launcher_bind(int family, const void *address, uint16_t port)
+{
+    struct sockaddr_in six_less = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    FD_AUTO int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int on = 1, result;
+
+    if (fd < 0)
+        return ERROR_UNSUPPORTED;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (family == AF_INET6) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+        memcpy(&six.sin6_addr, address, sizeof six.sin6_addr);
+        result = bind(fd, (struct sockaddr *)&six, sizeof six);
+    } else {
+        memcpy(&six_less.sin_addr, address, sizeof six_less.sin_addr);
+        result = bind(fd, (struct sockaddr *)&six_less, sizeof six_less);
+    }
+    if (result < 0 || listen(fd, LAUNCHER_BACKLOG) < 0)
+        return ERROR_SYSTEM;
+    return fd_steal(&fd);
+}
+
+static bool launcher_is_local(const struct launcher *launcher)
+{
+    return strcmp(launcher->options.values[OPTION_HOST], "localhost") == 0;
+}
+
+/* One IPv4 and, where the machine has it, one IPv6 listener. */
+static int launcher_listen(struct launcher *launcher)
+{
+    const char *wanted = launcher->options.values[OPTION_LISTEN];
+    uint16_t port = (uint16_t)strtoul(launcher->options.values[OPTION_PORT], NULL, 10);
+    struct in_addr four = {htonl(launcher_is_local(launcher) ? INADDR_LOOPBACK : INADDR_ANY)};
+    struct in6_addr six = launcher_is_local(launcher) ? in6addr_loopback : in6addr_any;
+    bool use_four = !*wanted || inet_pton(AF_INET, wanted, &four) == 1;
+    bool use_six = !*wanted || (!use_four && inet_pton(AF_INET6, wanted, &six) == 1);
+
+    launcher->listeners[0] = launcher->listeners[1] = -1;
+    if (!use_four && !use_six) {
+        fprintf(stderr, "vitrine serve: --listen takes an IPv4 or IPv6 address, not \"%s\"\n", wanted);
+        return ERROR_INVALID;
+    }
+    if (use_four && (launcher->listeners[0] = launcher_bind(AF_INET, &four, port)) < 0) {
+        fprintf(stderr, "vitrine serve: cannot listen on port %u: %s (choose another with --port)\n", port, strerror(errno));
+        return ERROR_SYSTEM;
+    }
+    if (use_six && (launcher->listeners[1] = launcher_bind(AF_INET6, &six, port)) < 0 && !use_four)
+        return launcher_say("cannot listen");
+    return 0;
+}
+
+static void launcher_write_site_url(struct launcher *launcher)
+{
+    const char *given = launcher->options.values[OPTION_SITE_URL];
+
+    if (*given)
+        snprintf(launcher->site_url, sizeof launcher->site_url, "%s", given);
+    else
+        snprintf(launcher->site_url, sizeof launcher->site_url, "http://%s:%s", launcher->options.values[OPTION_HOST],
+                 launcher->options.values[OPTION_PORT]);
+}
+
+static int launcher_signals(struct launcher *launcher)
+{
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return ERROR_SYSTEM;
+    launcher->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return launcher->signal_fd < 0 ? ERROR_SYSTEM : 0;
+}
+
+static void launcher_raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* -- running -- */
+
+static void launcher_message(void *context, struct message_in *in)
+{
+    struct launcher_child *child = ((void **)context)[1];
+    struct launcher *launcher = ((void **)context)[0];
+
+    if (in->type == MESSAGE_child_ready) {
+        child->ready = true;
+        log_info("%s is ready (%llu ms)", child->kind->name, (unsigned long long)(clock_now_ms() - child->started_ms));
+        return;
+    }
+    if (child->kind->role == ROLE_STORE)
+        launcher_cage_message(launcher, child, in);
+}
+
+static void launcher_child_readable(struct launcher *launcher, struct launcher_child *child)
+{
+    void *context[2] = {launcher, child};
+    int result = channel_receive(&child->channel, launcher_message, context);
+
+    /* EOF comes with the death that its pidfd reports; anything else is a peer out of its mind. */
+    if (result < 0 && result != ERROR_CLOSED && result != ERROR_AGAIN && child->pid) {
+        log_error("%s broke the protocol (%s): killed", child->kind->name, error_text(result));
+        syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
+    }
+}
+
+static void launcher_child_died(struct launcher *launcher, struct launcher_child *child)
+{
+    int exit_code = launcher_reap(child->pidfd);
+
+    if (child->kind->role == ROLE_STORE)
+        launcher_cage_kill_all(launcher);
+    launcher_child_gone(launcher, child, exit_code);
+}
+
+static void launcher_begin_stop(struct launcher *launcher)
+{
+    struct message_launcher_stop message = {.grace_ms = LAUNCHER_STOP_MS};
+
+    if (launcher->stopping) { /* a second Ctrl-C means now */
+        launcher->kill_at_ms = 0;
+        return;
+    }
+    log_info("stopping: running calls have %d s to finish; press Ctrl-C again to end at once", LAUNCHER_STOP_MS / 1000);
+    launcher->stopping = true;
+    launcher->kill_at_ms = clock_now_ms() + LAUNCHER_STOP_MS + LAUNCHER_STOP_SLACK_MS;
+    struct launcher_child *gateway = launcher_child_find(launcher, ROLE_GATEWAY);
+    if (gateway->pid) {
+        channel_send_launcher_stop(&gateway->channel, 0, &message);
+        channel_flush(&gateway->channel);
+    }
+}
+
+/* The gateway goes first, so that its last state still reaches the store. */
+static bool launcher_continue_stop(struct launcher *launcher)
+{
+    struct message_launcher_stop message = {.grace_ms = LAUNCHER_STOP_SLACK_MS};
+    bool gateway_gone = launcher_child_find(launcher, ROLE_GATEWAY)->pid == 0;
+    bool any = false;
+
+    for (size_t i = 0; i < LAUNCHER_CHILDREN; i++) {
+        struct launcher_child *child = &launcher->children[i];
+        if (!child->pid)
+            continue;
+        any = true;
+        if (clock_now_ms() >= launcher->kill_at_ms) {
+            syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
+        } else if (gateway_gone && child->ready) {
+            child->ready = false; /* told once */
+            channel_send_launcher_stop(&child->channel, 0, &message);
+            channel_flush(&child->channel);
+        }
+    }
+    return any;
+}
+
+static uint64_t launcher_due(struct launcher *launcher, uint64_t now)
+{
+    uint64_t due = launcher_cage_expire(launcher, now);
+
+    if (launcher->stopping && launcher->kill_at_ms < due)
+        due = launcher->kill_at_ms;
+    for (size_t i = 0; i < LAUNCHER_CHILDREN && !launcher->stopping; i++) {
+        struct launcher_child *child = &launcher->children[i];
+        if (child->pid)
+            continue;
+        if (child->restart_at_ms <= now && launcher_child_start(launcher, child) < 0)
+            child->restart_at_ms = now + 1000;
+        else if (!child->pid && child->restart_at_ms < due)
+            due = child->restart_at_ms;
+    }
+    return due;
+}
+
+/* One turn: who is ready, then deaths, then messages, then signals. */
+static void launcher_turn(struct launcher *launcher, int timeout_ms)
+{
+    struct pollfd slots[LAUNCHER_POLL_SLOTS];
+    nfds_t count = 0;
+
+    slots[count++] = (struct pollfd){launcher->signal_fd, POLLIN, 0};
+    for (size_t i = 0; i < LAUNCHER_CHILDREN; i++) {
+        struct launcher_child *child = &launcher->children[i];
+        short events = (short)(POLLIN | (child->pid && channel_wants_write(&child->channel) ? POLLOUT : 0));
+        slots[count++] = (struct pollfd){child->pid ? child->channel.fd : -1, events, 0};
+        slots[count++] = (struct pollfd){child->pid ? child->pidfd : -1, POLLIN, 0};
+    }
+    for (size_t i = 0; i < LAUNCHER_CAGES; i++)
+        slots[count++] = (struct pollfd){launcher->cages[i].used ? launcher->cages[i].pidfd : -1, POLLIN, 0};
+    if (poll(slots, count, timeout_ms) <= 0)
+        return;
+    for (size_t i = 0; i < LAUNCHER_CAGES; i++)
+        if (slots[1 + 2 * LAUNCHER_CHILDREN + i].revents)
+            launcher_cage_exited(launcher, &launcher->cages[i], launcher_reap(launcher->cages[i].pidfd));
+    for (size_t i = 0; i < LAUNCHER_CHILDREN; i++) {
+        if (slots[1 + 2 * i].revents & POLLOUT)
+            channel_flush(&launcher->children[i].channel);
+        if (slots[2 + 2 * i].revents)
+            launcher_child_died(launcher, &launcher->children[i]);
+        else if (slots[1 + 2 * i].revents & POLLIN)
+            launcher_child_readable(launcher, &launcher->children[i]);
+    }
+    struct signalfd_siginfo info;
+    while (read(launcher->signal_fd, &info, sizeof info) == sizeof info)
+        launcher_begin_stop(launcher);
+}
+
+static int launcher_run(struct launcher *launcher)
+{
+    for (size_t i = 0; i < LAUNCHER_CHILDREN; i++)
+        launcher->children[i] = (struct launcher_child){.kind = &kinds[i], .pidfd = -1};
+    for (size_t i = 0; i < LAUNCHER_CAGES; i++)
+        launcher->cages[i].pidfd = -1;
+    while (!launcher->stopping || launcher_continue_stop(launcher)) {
+        uint64_t now = clock_now_ms();
+        uint64_t due = launcher_due(launcher, now);
+        launcher_turn(launcher, due == UINT64_MAX ? -1 : due <= now ? 0 : (int)(due - now > INT_MAX ? INT_MAX : due - now));
+    }
+    launcher_cage_kill_all(launcher);
+    log_info("stopped");
+    return 0;
+}
+
+int launcher_main(int argc, char **argv)
+{
+    static struct launcher launcher; /* large: kept off the stack */
+    int result = options_parse(&launcher.options, argc - 2, argv + 2);
+
+    if (result != 0)
+        return result < 0 ? 2 : 0;
+    launcher_choose_user(&launcher);
+    if (launcher_signals(&launcher) < 0)
+        return launcher_say("signals"), 1;
+    /* Orphaned grandchildren (a hook of a killed git) come to us, and die with us. */
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    launcher_raise_descriptors();
+    launcher_write_site_url(&launcher);
+    if (launcher_prepare_data(&launcher) < 0 || launcher_listen(&launcher) < 0)
+        return 1;
+    if (launcher.root)
+        log_info("started as root: services run as user %u, demo workers each as their own", launcher.uid);
+    else
+        log_info("started as an ordinary user: workers share one user id and are kept apart by namespaces");
+    return launcher_run(&launcher);
+}
