@@ -13,7 +13,7 @@
 
 #include "runtime/base/buffer.h"
 #include "runtime/base/error.h"
-#include "runtime/http/head.h"
+#include "runtime/http/body.h"
 
 struct http_connection;
 struct http_exchange;
@@ -51,7 +51,9 @@ struct http_exchange {
     void *context;
     void (*on_body)(void *context, struct http_exchange *exchange, struct text body);
     struct buffer collected;
+    struct http_body body;
     uint64_t body_limit;
+    uint64_t window_start;     /* body_received at the last look of the clock */
     int64_t respond_left;      /* announced bytes still to be written, -1 when chunked or until close */
     struct text decoration;
     uint32_t handle_index;
@@ -85,7 +87,7 @@ struct http_exchange *http_server_find(struct http_server *server, uint64_t hand
 void http_exchange_decorate(struct http_exchange *exchange, struct text headers);
 /* The whole answer; the body is copied. HEAD, 204 and 304 send no body. */
 void http_reply(struct http_exchange *exchange, int status, struct text headers, struct text body);
-/* {"error": sentence} as JSON, or a small HTML page for a browser that navigates. */
+/* {"error": sentence} as JSON, or a small HTML page for a client that accepts text/html. */
 void http_reply_error(struct http_exchange *exchange, int status, const char *sentence);
 
 /* A streamed answer. `length` is -1 when unknown (chunked, or until close for HTTP/1.0). */

@@ -1,0 +1,360 @@
+#include "runtime/http/connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "runtime/base/json.h"
+#include "runtime/base/memory.h"
+
+enum { HELD_BYTES = 65536, STALL_CHECKS = 3 };
+
+static void on_event(evutil_socket_t fd, short what, void *context);
+
+/* ---- arming ---- */
+
+static void set_interest(struct http_connection *connection, bool reading, bool writing) {
+    if (connection->reading == reading && connection->writing == writing)
+        return;
+    struct event *event = &connection->event;
+    evutil_socket_t fd = event_get_fd(event);
+    event_del(event);
+    connection->reading = reading;
+    connection->writing = writing;
+    short what = (short)(EV_PERSIST | (reading ? EV_READ : 0) | (writing ? EV_WRITE : 0));
+    event_assign(event, connection->server->base, fd, what, on_event, connection);
+    if (reading || writing)
+        event_add(event, NULL);
+}
+
+void http_connection_arm(struct http_connection *connection, uint32_t milliseconds) {
+    uint32_t deadline = milliseconds ? connection->server->now + (milliseconds + 999) / 1000 : 0;
+    connection->deadline = deadline;
+    /* A later deadline is found when the earlier slot comes up; only an earlier one moves. */
+    if ((deadline && (connection->slot == 0 || deadline < connection->slot)))
+        http_server_link(connection->server, connection, deadline);
+}
+
+void http_connection_touch(struct http_connection *connection) {
+    if (!connection->dirty)
+        http_server_mark(connection->server, connection);
+}
+
+void http_connection_kill(struct http_connection *connection) {
+    connection->dead = true;
+    http_connection_touch(connection);
+}
+
+/* ---- life ---- */
+
+struct http_connection *http_connection_new(struct http_server *server, int fd, const struct http_peer *peer) {
+    struct http_connection *connection = MEMORY_NEW(struct http_connection);
+    connection->server = server;
+    connection->peer = *peer;
+    connection->born = server->now;
+    connection->keep_alive = true;
+    connection->reading = true;
+    event_assign(&connection->event, server->base, fd, EV_READ | EV_PERSIST, on_event, connection);
+    event_add(&connection->event, NULL);
+    http_server_link(server, connection, 0);
+    http_connection_arm(connection, server->limits->head_ms);
+    server->counts.connections++;
+    return connection;
+}
+
+void http_connection_free(struct http_connection *connection, int code) {
+    struct http_server *server = connection->server;
+    if (connection->exchange)
+        http_exchange_abort(connection->exchange, code);
+    http_server_unlink(server, connection);
+    evutil_socket_t fd = event_get_fd(&connection->event);
+    event_del(&connection->event);
+    close(fd);
+    http_output_release(&connection->output);
+    buffer_release(&connection->held);
+    if (server->callbacks->on_close)
+        server->callbacks->on_close(server->context, &connection->peer);
+    server->counts.connections--;
+    free(connection);
+    http_server_closed(server);
+}
+
+/* ---- requests ---- */
+
+static void write_refusal(struct http_connection *connection, int status, const char *reason) {
+    struct http_server *server = connection->server;
+    struct buffer BUFFER_AUTO body = BUFFER_EMPTY, head = BUFFER_EMPTY;
+    buffer_string(&body, "{\"error\":");
+    json_write_string(&body, text_from(reason));
+    buffer_string(&body, "}\n");
+    buffer_format(&head, "HTTP/1.1 %d %s\r\n", status, http_status_text(status));
+    buffer_text(&head, http_server_stamp(server));
+    buffer_text(&head, server->callbacks->error_headers);
+    buffer_format(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+                  body.length);
+    http_output_append(&connection->output, buffer_view(&head));
+    http_output_append(&connection->output, buffer_view(&body));
+}
+
+void http_connection_refuse(struct http_connection *connection, int status, const char *reason) {
+    struct http_server *server = connection->server;
+    server->counts.refused++;
+    if (server->callbacks->on_refused)
+        server->callbacks->on_refused(server->context, &connection->peer, status, reason);
+    write_refusal(connection, status, reason);
+    connection->closing = connection->unread = true;
+    http_connection_touch(connection);
+}
+
+static bool may_stay_open(const struct http_connection *connection) {
+    const struct http_limits *limits = connection->server->limits;
+    if (connection->server->stopping || (limits->requests && connection->requests >= limits->requests))
+        return false;
+    return !limits->age_ms || connection->server->now - connection->born < limits->age_ms / 1000;
+}
+
+/* Parses the head at the start of `data` and starts its exchange: bytes consumed, or ERROR_AGAIN. */
+static ssize_t begin_request(struct http_connection *connection, struct text data) {
+    struct http_server *server = connection->server;
+    if (data.length == 0)
+        return ERROR_AGAIN;
+    int length = http_head_parse_request(&server->parser, data);
+    if (length < 0) {
+        http_connection_refuse(connection, -length, server->parser.reason);
+        return ERROR_AGAIN;
+    }
+    if (length == 0)
+        return ERROR_AGAIN;
+    connection->requests++;
+    connection->keep_alive = server->parser.head.keep_alive && may_stay_open(connection);
+    connection->phase = HTTP_PHASE_BUSY;
+    connection->deadline = 0;
+    server->counts.requests++;
+    connection->exchange = http_exchange_new(connection, &server->parser.head);
+    server->callbacks->on_request(server->context, connection->exchange);
+    return length;
+}
+
+void http_connection_finish(struct http_connection *connection) {
+    connection->exchange = NULL;
+    connection->phase = HTTP_PHASE_IDLE;
+    if (!connection->keep_alive || connection->server->stopping)
+        connection->closing = true;
+    http_connection_touch(connection);
+}
+
+/* Keeps what `data` holds behind `used`; `data` is the held buffer itself or the scratch. */
+static void keep_rest(struct http_connection *connection, struct text data, size_t used, bool from_held) {
+    struct buffer *held = &connection->held;
+    if (connection->closing && used < data.length)
+        connection->unread = true;
+    if (used == data.length || connection->closing) {
+        if (held->data)
+            buffer_release(held);
+    } else if (from_held) {
+        buffer_consume(held, used);
+    } else {
+        buffer_text(held, text_skip(data, used));
+    }
+}
+
+static void set_phase(struct http_connection *connection) {
+    const struct http_limits *limits = connection->server->limits;
+    if (connection->phase > HTTP_PHASE_HEAD || connection->closing)
+        return;
+    bool begun = connection->held.length > 0;
+    if (begun && connection->phase == HTTP_PHASE_IDLE && connection->requests)
+        http_connection_arm(connection, limits->head_ms);
+    else if (!begun && connection->requests)
+        http_connection_arm(connection, limits->idle_ms);
+    connection->phase = begun ? HTTP_PHASE_HEAD : HTTP_PHASE_IDLE;
+}
+
+/* Goes as far as the bytes reach: bodies to their handlers, then the next request. */
+static void step(struct http_connection *connection, struct text data, bool from_held) {
+    size_t used = 0;
+    while (!connection->closing && !connection->dead) {
+        struct text rest = text_skip(data, used);
+        ssize_t count = connection->exchange ? http_exchange_feed(connection->exchange, rest)
+                                             : begin_request(connection, rest);
+        if (count < 0)
+            break;
+        used += (size_t)count;
+    }
+    keep_rest(connection, data, used, from_held);
+    set_phase(connection);
+}
+
+static void step_held(struct http_connection *connection) {
+    step(connection, buffer_view(&connection->held), true);
+}
+
+/* ---- reading ---- */
+
+static void on_end_of_input(struct http_connection *connection) {
+    if (connection->exchange)
+        http_exchange_abort(connection->exchange, ERROR_CLOSED);
+    /* What is already answered still goes out; a client may half-close behind its last request. */
+    connection->closing = true;
+    connection->unread = false;
+    if (connection->output.queued == 0 || connection->phase == HTTP_PHASE_LINGER)
+        connection->dead = true;
+    set_interest(connection, false, connection->writing);
+    http_connection_touch(connection);
+}
+
+static void linger(struct http_connection *connection, size_t count) {
+    connection->lingered += (uint32_t)count;
+    if (connection->lingered > BOUNDS_HTTP_LINGER_BYTES)
+        http_connection_kill(connection);
+}
+
+static void take_input(struct http_connection *connection, struct text data) {
+    connection->server->counts.bytes_in += data.length;
+    if (connection->phase == HTTP_PHASE_LINGER) {
+        linger(connection, data.length);
+    } else if (connection->closing || connection->dead) {
+        return;
+    } else if (connection->held.length) {
+        buffer_text(&connection->held, data);
+        /* An unfinished head is parsed again only when a line came to its end or it grew past its limits. */
+        bool changed = memchr(data.data, '\n', data.length) || connection->held.length > BOUNDS_HTTP_FIELD_BYTES;
+        if (connection->phase != HTTP_PHASE_HEAD || changed)
+            step_held(connection);
+    } else {
+        step(connection, data, false);
+    }
+}
+
+static void read_input(struct http_connection *connection) {
+    struct http_server *server = connection->server;
+    ssize_t count = recv(event_get_fd(&connection->event), server->scratch, sizeof(server->scratch), 0);
+    if (count > 0) {
+        take_input(connection, (struct text){server->scratch, (size_t)count});
+        http_connection_touch(connection);
+    } else if (count == 0) {
+        on_end_of_input(connection);
+    } else if (errno != EAGAIN && errno != EINTR) {
+        http_connection_kill(connection);
+    }
+}
+
+static void on_event(evutil_socket_t fd, short what, void *context) {
+    struct http_connection *connection = context;
+    (void)fd;
+    if (connection->dead)
+        return;
+    if (what & EV_READ)
+        read_input(connection);
+    if (what & EV_WRITE)
+        http_connection_touch(connection);
+}
+
+/* ---- the flush pass ---- */
+
+/* Our side is shut; the client gets a moment to read the answer before unread bytes would reset it. */
+static void start_linger(struct http_connection *connection) {
+    shutdown(event_get_fd(&connection->event), SHUT_WR);
+    connection->phase = HTTP_PHASE_LINGER;
+    buffer_release(&connection->held);
+    set_interest(connection, true, false);
+    http_connection_arm(connection, BOUNDS_HTTP_LINGER_MS);
+}
+
+static int write_output(struct http_connection *connection) {
+    ssize_t sent = http_output_flush(&connection->output, event_get_fd(&connection->event));
+    if (sent < 0)
+        return (int)sent;
+    connection->server->counts.bytes_out += (uint64_t)sent;
+    connection->progressed |= sent > 0;
+    return 0;
+}
+
+static bool wants_reading(const struct http_connection *connection) {
+    if (connection->phase == HTTP_PHASE_LINGER)
+        return true;
+    if (connection->closing)
+        return connection->reading && connection->unread;
+    if (connection->exchange && !http_exchange_wants_data(connection->exchange))
+        return connection->held.length < HELD_BYTES;
+    return true;
+}
+
+/* A body under way or an output that waits is looked at in windows; everything else in BUSY is the handler's time. */
+static void watch_progress(struct http_connection *connection) {
+    const struct http_limits *limits = connection->server->limits;
+    bool receiving = connection->exchange && http_exchange_is_receiving(connection->exchange);
+    if (connection->phase == HTTP_PHASE_LINGER)
+        return;
+    if (!connection->writing && !(receiving && connection->phase == HTTP_PHASE_BUSY)) {
+        if (connection->phase == HTTP_PHASE_BUSY)
+            connection->deadline = 0;
+        return;
+    }
+    uint32_t window = receiving ? limits->body_ms : limits->write_stall_ms / STALL_CHECKS;
+    if (connection->deadline == 0 && window) {
+        connection->stalls = 0;
+        connection->progressed = false;
+        http_connection_arm(connection, window);
+    }
+}
+
+void http_connection_flush(struct http_connection *connection) {
+    /* A head that is not whole was looked at when its bytes came. */
+    if (!connection->dead && !connection->closing && connection->phase != HTTP_PHASE_HEAD)
+        step_held(connection);
+    int result = connection->dead || !connection->output.queued ? 0 : write_output(connection);
+    if (result < 0 || connection->dead) {
+        http_connection_free(connection, result < 0 ? result : ERROR_CLOSED);
+        return;
+    }
+    if (connection->closing && !connection->exchange && connection->output.queued == 0 &&
+        connection->phase != HTTP_PHASE_LINGER) {
+        if (!connection->unread) {
+            http_connection_free(connection, ERROR_CLOSED);
+            return;
+        }
+        start_linger(connection);
+    }
+    bool reading = wants_reading(connection);
+    set_interest(connection, reading, connection->output.queued > 0);
+    watch_progress(connection);
+    if (connection->exchange && connection->output.queued <= BOUNDS_HTTP_QUEUE_LOW_BYTES)
+        http_exchange_drained(connection->exchange);
+}
+
+/* ---- deadlines ---- */
+
+static void check_progress(struct http_connection *connection) {
+    const struct http_limits *limits = connection->server->limits;
+    connection->stalls = connection->writing && !connection->progressed ? connection->stalls + 1 : 0;
+    connection->progressed = false;
+    if (connection->stalls >= STALL_CHECKS) {
+        http_connection_kill(connection);
+        return;
+    }
+    struct http_exchange *exchange = connection->exchange;
+    if (exchange && http_exchange_is_receiving(exchange) && limits->body_ms) {
+        uint64_t wanted = (uint64_t)limits->body_rate * limits->body_ms / 1000;
+        if (http_exchange_take_window(exchange) < wanted) {
+            http_exchange_time_out(exchange);
+            return;
+        }
+    }
+    connection->deadline = 0;
+    watch_progress(connection);
+}
+
+void http_connection_expire(struct http_connection *connection) {
+    connection->deadline = 0;
+    if (connection->dead)
+        return;
+    if (connection->phase == HTTP_PHASE_BUSY || connection->writing)
+        check_progress(connection);
+    else if (connection->phase == HTTP_PHASE_HEAD && connection->held.length)
+        http_connection_refuse(connection, 408, "the request did not arrive in time");
+    else
+        http_connection_kill(connection);
+}

@@ -1,0 +1,341 @@
+#include "runtime/http/server.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/memory.h"
+#include "runtime/http/connection.h"
+
+const struct http_limits http_limits_public = {
+    .head_ms = BOUNDS_HTTP_HEAD_MS,
+    .idle_ms = BOUNDS_HTTP_IDLE_MS,
+    .body_ms = BOUNDS_HTTP_BODY_GRACE_MS,
+    .body_rate = BOUNDS_HTTP_BODY_RATE_BYTES,
+    .write_stall_ms = BOUNDS_HTTP_WRITE_STALL_MS,
+    .age_ms = BOUNDS_HTTP_AGE_MS,
+    .requests = BOUNDS_HTTP_REQUESTS,
+};
+
+const struct http_limits http_limits_internal = {0};
+
+enum { ACCEPTS_PER_TURN = 64 };
+
+struct http_listener {
+    struct event event;
+    struct http_server *server;
+    struct http_listener *next;
+};
+
+/* ---- the wheel: one list of connections per second, 64 seconds; later deadlines come round again ---- */
+
+void http_server_unlink(struct http_server *server, struct http_connection *connection) {
+    (void)server;
+    if (!connection->link)
+        return;
+    *connection->link = connection->next;
+    if (connection->next)
+        connection->next->link = connection->link;
+    connection->link = NULL;
+    connection->slot = 0;
+}
+
+void http_server_link(struct http_server *server, struct http_connection *connection, uint32_t deadline) {
+    http_server_unlink(server, connection);
+    uint32_t latest = server->now + HTTP_WHEEL_SLOTS - 1;
+    uint32_t slot = deadline > latest ? latest : deadline;
+    if (deadline && slot <= server->now)
+        slot = server->now + 1;
+    struct http_connection **list = deadline ? &server->wheel[slot % HTTP_WHEEL_SLOTS] : &server->unscheduled;
+    connection->next = *list;
+    connection->link = list;
+    connection->slot = slot;
+    if (connection->next)
+        connection->next->link = &connection->next;
+    *list = connection;
+    if (deadline && !event_pending(&server->tick, EV_TIMEOUT, NULL))
+        event_add(&server->tick, &(struct timeval){.tv_sec = 1});
+}
+
+/* Takes each connection out of the slot; it finds its new place by its deadline, or expires. */
+static void turn_slot(struct http_server *server) {
+    struct http_connection *connection = server->wheel[server->now % HTTP_WHEEL_SLOTS];
+    while (connection) {
+        struct http_connection *next = connection->next;
+        if (connection->deadline == 0 || connection->deadline > server->now) {
+            http_server_link(server, connection, connection->deadline);
+        } else {
+            http_server_link(server, connection, 0);
+            http_connection_expire(connection);
+        }
+        connection = next;
+    }
+}
+
+static void resume_accepting(struct http_server *server) {
+    server->paused = false;
+    for (struct http_listener *listener = server->listeners; listener; listener = listener->next)
+        event_add(&listener->event, NULL);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *context) {
+    struct http_server *server = context;
+    (void)fd, (void)what;
+    uint64_t now_ms = clock_now_ms();
+    uint32_t steps = (uint32_t)((now_ms - server->tick_ms) / 1000);
+    /* After a suspended machine nobody is late by more than one turn of the wheel. */
+    for (uint32_t i = 0; i < (steps > HTTP_WHEEL_SLOTS ? HTTP_WHEEL_SLOTS : steps); i++) {
+        server->now++;
+        turn_slot(server);
+    }
+    server->tick_ms += (uint64_t)steps * 1000;
+    if (server->paused)
+        resume_accepting(server);
+    if (server->counts.connections || server->paused)
+        event_add(&server->tick, &(struct timeval){.tv_sec = 1});
+}
+
+/* ---- the flush pass at the end of a turn ---- */
+
+void http_server_mark(struct http_server *server, struct http_connection *connection) {
+    connection->dirty = true;
+    connection->dirty_next = NULL;
+    *server->dirty_tail = connection;
+    server->dirty_tail = &connection->dirty_next;
+    if (server->flush_pending)
+        return;
+    server->flush_pending = true;
+    /* Behind everything that is active in this turn; during the pass itself only after the next look at the
+     * sockets, so that one producer cannot keep the loop for itself. */
+    if (server->flushing)
+        event_add(&server->flush, &(struct timeval){0});
+    else
+        event_active(&server->flush, EV_TIMEOUT, 0);
+}
+
+static void on_flush(evutil_socket_t fd, short what, void *context) {
+    struct http_server *server = context;
+    (void)fd, (void)what;
+    struct http_connection *connection = server->dirty;
+    server->dirty = NULL;
+    server->dirty_tail = &server->dirty;
+    server->flush_pending = false;
+    server->flushing = true;
+    while (connection) {
+        struct http_connection *next = connection->dirty_next;
+        connection->dirty = false;
+        http_connection_flush(connection);
+        connection = next;
+    }
+    server->flushing = false;
+}
+
+struct text http_server_stamp(struct http_server *server) {
+    uint64_t second = (uint64_t)time(NULL);
+    if (second != server->date_second) {
+        struct buffer BUFFER_AUTO lines = BUFFER_EMPTY;
+        buffer_string(&lines, "Server: vitrine\r\nDate: ");
+        clock_write_http(&lines, (int64_t)second * 1000);
+        buffer_string(&lines, "\r\n");
+        server->date_second = second;
+        server->date_length = lines.length;
+        memcpy(server->date, lines.data, lines.length);
+    }
+    return (struct text){server->date, server->date_length};
+}
+
+/* ---- accepting ---- */
+
+static struct http_peer peer_of(const struct sockaddr_storage *address) {
+    struct http_peer peer = {0};
+    if (address->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
+        memcpy(peer.address, &six->sin6_addr, 16);
+        peer.port = ntohs(six->sin6_port);
+    } else if (address->ss_family == AF_INET) {
+        const struct sockaddr_in *four = (const struct sockaddr_in *)address;
+        peer.address[10] = peer.address[11] = 0xff;
+        memcpy(peer.address + 12, &four->sin_addr, 4);
+        peer.port = ntohs(four->sin_port);
+    } else {
+        peer.local = true;
+    }
+    return peer;
+}
+
+/* No descriptor or no place left: the kernel's queue holds new clients until the next tick. */
+static void pause_accepting(struct http_server *server) {
+    server->paused = true;
+    for (struct http_listener *listener = server->listeners; listener; listener = listener->next)
+        event_del(&listener->event);
+    if (!event_pending(&server->tick, EV_TIMEOUT, NULL))
+        event_add(&server->tick, &(struct timeval){.tv_sec = 1});
+}
+
+static bool accept_one(struct http_server *server, int listener_fd) {
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof(address);
+    if (server->limits->connections && server->counts.connections >= server->limits->connections) {
+        pause_accepting(server);
+        return false;
+    }
+    int fd = accept4(listener_fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            pause_accepting(server);
+        return errno == ECONNABORTED || errno == EINTR;
+    }
+    struct http_peer peer = peer_of(&address);
+    if (server->callbacks->on_accept && !server->callbacks->on_accept(server->context, &peer)) {
+        close(fd);
+        return true;
+    }
+    server->counts.accepted++;
+    http_connection_new(server, fd, &peer);
+    return true;
+}
+
+static void on_listener(evutil_socket_t fd, short what, void *context) {
+    struct http_listener *listener = context;
+    (void)what;
+    for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(listener->server, fd); i++) {
+    }
+}
+
+/* ---- life ---- */
+
+static void on_stop(evutil_socket_t fd, short what, void *context);
+
+struct http_server *http_server_new(struct event_base *base, const struct http_limits *limits,
+                                    const struct http_server_callbacks *callbacks, void *context) {
+    struct http_server *server = MEMORY_NEW(struct http_server);
+    server->base = base;
+    server->limits = limits;
+    server->callbacks = callbacks;
+    server->context = context;
+    server->dirty_tail = &server->dirty;
+    server->now = 1;
+    server->tick_ms = clock_now_ms();
+    event_assign(&server->flush, base, -1, EV_TIMEOUT, on_flush, server);
+    event_assign(&server->tick, base, -1, EV_TIMEOUT, on_tick, server);
+    event_assign(&server->stop, base, -1, EV_TIMEOUT, on_stop, server);
+    return server;
+}
+
+int http_server_listen(struct http_server *server, int listener_fd) {
+    if (fd_set_nonblocking(listener_fd) < 0)
+        return ERROR_SYSTEM;
+    /* Accepted sockets inherit it; a Unix socket has no use for it and says so. */
+    setsockopt(listener_fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    struct http_listener *listener = MEMORY_NEW(struct http_listener);
+    listener->server = server;
+    listener->next = server->listeners;
+    server->listeners = listener;
+    event_assign(&listener->event, server->base, listener_fd, EV_READ | EV_PERSIST, on_listener, listener);
+    return event_add(&listener->event, NULL) < 0 ? ERROR_SYSTEM : 0;
+}
+
+int http_server_adopt(struct http_server *server, int fd) {
+    if (fd_set_nonblocking(fd) < 0)
+        return ERROR_SYSTEM;
+    struct http_peer peer = {.local = true};
+    server->counts.accepted++;
+    http_connection_new(server, fd, &peer);
+    return 0;
+}
+
+static void close_listeners(struct http_server *server) {
+    while (server->listeners) {
+        struct http_listener *listener = server->listeners;
+        server->listeners = listener->next;
+        event_del(&listener->event);
+        close(event_get_fd(&listener->event));
+        free(listener);
+    }
+}
+
+/* Calls `visit` for every connection; it may unlink the one it is called for. */
+static void each_connection(struct http_server *server, void (*visit)(struct http_connection *connection)) {
+    for (int i = -1; i < HTTP_WHEEL_SLOTS; i++) {
+        struct http_connection *connection = i < 0 ? server->unscheduled : server->wheel[i];
+        while (connection) {
+            struct http_connection *next = connection->next;
+            visit(connection);
+            connection = next;
+        }
+    }
+}
+
+static void kill_idle(struct http_connection *connection) {
+    if (!connection->exchange && !connection->output.queued && !connection->closing)
+        http_connection_kill(connection);
+}
+
+void http_server_closed(struct http_server *server) {
+    if (!server->stopping || server->stopped || server->counts.connections)
+        return;
+    server->stopped = true;
+    event_del(&server->stop);
+    if (server->callbacks->on_stopped)
+        server->callbacks->on_stopped(server->context);
+}
+
+static void on_stop(evutil_socket_t fd, short what, void *context) {
+    (void)fd, (void)what;
+    each_connection(context, http_connection_kill);
+}
+
+void http_server_stop(struct http_server *server, uint32_t grace_ms) {
+    if (server->stopping)
+        return;
+    server->stopping = true;
+    close_listeners(server);
+    each_connection(server, kill_idle);
+    event_add(&server->stop, &(struct timeval){.tv_sec = grace_ms / 1000, .tv_usec = grace_ms % 1000 * 1000});
+    http_server_closed(server);
+}
+
+static void free_connection(struct http_connection *connection) {
+    http_connection_free(connection, ERROR_CLOSED);
+}
+
+void http_server_free(struct http_server *server) {
+    if (!server)
+        return;
+    server->stopped = true;
+    close_listeners(server);
+    each_connection(server, free_connection);
+    event_del(&server->flush);
+    event_del(&server->tick);
+    event_del(&server->stop);
+    free(server->slots);
+    free(server);
+}
+
+/* ---- handles ---- */
+
+struct http_exchange *http_server_find(struct http_server *server, uint64_t handle) {
+    uint32_t index = (uint32_t)handle, generation = (uint32_t)(handle >> 32);
+    if (index == 0 || index > server->slot_count || server->slots[index - 1].generation != generation)
+        return NULL;
+    return server->slots[index - 1].exchange;
+}
+
+void http_server_drop_handle(struct http_server *server, struct http_exchange *exchange) {
+    struct http_slot *slot = &server->slots[exchange->handle_index - 1];
+    slot->exchange = NULL;
+    slot->generation++;
+    slot->next_free = server->slot_free;
+    server->slot_free = exchange->handle_index;
+}
+
+const struct http_server_counts *http_server_count(const struct http_server *server) {
+    return &server->counts;
+}
