@@ -1,0 +1,63 @@
+-- markdown: formatted text.
+
+local schema = require "schema"
+local html = require "html"
+local markup = require "markup"
+local host = require "host"
+
+local type, find, gmatch, gsub, rep = type, string.find, string.gmatch, string.gsub, string.rep
+
+-- Text in a long string is indented like the code around it: takes the indent of the least indented line away.
+-- The first line counts only when it is the only one: it stands right after the opening bracket.
+local function dedent(text)
+    if not find(text, "\n", 1, true) then
+        return (gsub(text, "^%s+", ""))
+    end
+    local least
+    for indent in gmatch(text, "\n([ \t]*)[^ \t\r\n]") do
+        if not least or #indent < least then
+            least = #indent
+        end
+    end
+    if least and least > 0 then
+        text = gsub(text, "\n" .. rep("[ \t]", least), "\n")
+    end
+    return (gsub(gsub(text, "^[ \t]*\n", ""), "%s+$", ""))
+end
+
+return {
+    name = "markdown",
+    doc = "Formatted text.",
+    gradio_type = "Markdown",
+    shared = "display",
+    positional = { "value" },
+    options = {
+        { name = "value", type = "string|function", doc = "The text, in Markdown." },
+        { name = "container", type = "boolean", default = false, doc = "Whether it stands in a box with padding." },
+        { name = "label", type = "string", doc = "The caption in the API; it is not shown." },
+        { name = "show_label", type = "boolean", default = false, doc = "Whether the caption is shown." },
+        { name = "height", type = "integer", doc = "Its height in pixels; what is longer scrolls." },
+    },
+    events = { "change", "copy" },
+    value = function() return schema.string() end,
+    lua_value = "string",
+    example_input = "# Hello!",
+    dedent = dedent,
+    preprocess = function(value)
+        return value
+    end,
+    postprocess = function(value)
+        if type(value) == "number" then
+            return html.number(value)
+        elseif type(value) ~= "string" then
+            return nil, "takes text, not a " .. type(value)
+        end
+        return dedent(value)
+    end,
+    html = function(node)
+        local props = node.props
+        local caption = props.show_label and markup.heading(node) or ""
+        return markup.wrapper(node, "vt-text-block", caption .. html.element("div", { class = markup.classes("vt-prose",
+            props.height and "vt-scroll", markup.height_class(props.height)) }, host.markdown(node.value or "")))
+    end,
+}

@@ -1,0 +1,258 @@
+-- run.lua: one event: the caller's values in, the handler, its values out.
+
+local host = require "host"
+local check = require "check"
+local builder = require "builder"
+local registry = require "registry"
+local schema = require "schema"
+local values = require "values"
+
+local type, pairs, ipairs, next, error, select, getmetatable, tostring = type, pairs, ipairs, next, error, select,
+    getmetatable, tostring
+local format, pack, unpack, traceback = string.format, table.pack, table.unpack, debug.traceback
+local create, resume, status, close = coroutine.create, coroutine.resume, coroutine.status, coroutine.close
+
+local run = {}
+
+local null, or_null = values.null, values.or_null
+local functions = {}
+
+local function name_of(record)
+    local label = record.props.label
+    if label and label ~= "" then
+        return format('%s "%s"', record.name, label)
+    end
+    return record.name
+end
+
+function run.load(list)
+    functions = {}
+    for _, f in ipairs(list) do
+        functions[f.id] = f
+    end
+end
+
+-- -- values in --------------------------------------------------------------------------------------------------------
+
+local function problem(record, message)
+    return { __type__ = "validate", is_valid = false, message = message, parameter_name = name_of(record) }
+end
+
+-- One input for the handler, or nil and what is wrong with it.
+local function read_input(record, value, context)
+    local entry = record.entry
+    if entry.session then
+        value = context.state and context.state[tostring(record.id)]
+    end
+    if value == null then
+        value = nil
+    end
+    if value ~= nil and not entry.session then
+        local message = schema.check(entry.value(record.props), value)
+        if message then
+            return nil, message
+        end
+    end
+    return entry.preprocess(value, record.props, record.output)
+end
+
+local function read_inputs(f, data, context)
+    if type(data) ~= "table" or #data ~= #f.inputs then
+        error({ kind = "validate", message = format("takes %d values, got %d", #f.inputs,
+            type(data) == "table" and #data or 0), list = values.array() }, 0)
+    end
+    local out, problems = { n = #f.inputs }, values.array()
+    for i, record in ipairs(f.inputs) do
+        local message
+        out[i], message = read_input(record, data[i], context)
+        if message then
+            problems[#problems + 1] = problem(record, message)
+        end
+    end
+    if #problems > 0 then
+        error({ kind = "validate", message = problems[1].message, parameter_name = problems[1].parameter_name,
+            list = problems }, 0)
+    end
+    return out
+end
+
+-- -- values out -------------------------------------------------------------------------------------------------------
+
+local function bad_output(f, record, message)
+    local place = f.where == "" and "" or " at " .. f.where
+    error({ kind = "error", message = format("%s%s: the output %s %s", f.owner, place, name_of(record), message) }, 0)
+end
+
+-- The options of an update, checked and completed as if the component were made with them.
+local function update_props(f, record, update)
+    local owner = format("%s (in ui.update%s)", record.name, update.where == "" and "" or " at " .. update.where)
+    local options, message = check.options(registry.update_schema(record.entry), owner, update.options)
+    if options then
+        local merged = {}
+        for name, value in pairs(record.props) do
+            merged[name] = value
+        end
+        for name, value in pairs(options) do
+            merged[name] = value
+        end
+        message = record.entry.prepare and record.entry.prepare(merged)
+        for name in pairs(options) do
+            options[name] = merged[name]
+        end
+    end
+    if message then
+        bad_output(f, record, "cannot be updated: " .. message)
+    end
+    return options
+end
+
+local write_value
+
+-- An update as it travels. API clients get the value alone when there is one.
+local function write_update(f, record, update, context)
+    local options = update_props(f, record, update)
+    local wire = {}
+    for name, value in pairs(options) do
+        if name == "value" then
+            wire.value = write_value(f, record, value)
+        else
+            wire[name] = type(value) == "table" and values.copy(value) or value
+        end
+    end
+    if context.api and wire.value ~= nil then
+        return wire.value
+    end
+    wire.__type__ = "update"
+    return wire
+end
+
+function write_value(f, record, value)
+    if value == nil or value == null then
+        return null
+    elseif record.entry.layout then
+        bad_output(f, record, "has no value; return ui.update{ … } for it")
+    end
+    local wire, message = record.entry.postprocess(value, record.props)
+    if message then
+        bad_output(f, record, message)
+    end
+    return or_null(wire)
+end
+
+local function write_output(f, record, value, context, state)
+    local is_update = getmetatable(value) == builder.Update
+    if record.entry.session then
+        if is_update then
+            if next(value.options) ~= nil then
+                bad_output(f, record, "keeps a value; return the value itself")
+            end
+        else
+            state[tostring(record.id)] = write_value(f, record, value)
+        end
+        return null
+    elseif is_update then
+        return write_update(f, record, value, context)
+    end
+    return write_value(f, record, value)
+end
+
+-- { [component] = value } as values in the outputs' order; what is not named stays as it is.
+local function by_component(f, map)
+    local out, place = { n = #f.outputs }, {}
+    for i, record in ipairs(f.outputs) do
+        out[i], place[record] = builder.skip, i
+    end
+    for handle, value in pairs(map) do
+        local record = builder.record(handle)
+        if not record or not place[record] then
+            error({ kind = "error", message = format("%s returned a value for %s, which is not one of its outputs", f.owner,
+                record and name_of(record) or check.show(handle)) }, 0)
+        end
+        out[place[record]] = value
+    end
+    return out
+end
+
+-- Brings the forms a handler may answer in to one value per output.
+local function arrange(f, results)
+    local first = results[1]
+    if results.n <= 1 and type(first) == "table" then
+        if first == builder.skip then
+            local out = { n = #f.outputs }
+            for i = 1, #f.outputs do
+                out[i] = first
+            end
+            return out
+        elseif builder.record(next(first)) then
+            return by_component(f, first)
+        end
+    end
+    if results.n < #f.outputs and #f.outputs > 1 then
+        error({ kind = "error", message = format(
+            "%s%s returned %d values for %d outputs; return ui.skip for one that shall stay as it is", f.owner,
+            f.where == "" and "" or " at " .. f.where, results.n, #f.outputs) }, 0)
+    end
+    return results
+end
+
+local function write_outputs(f, results, context, state)
+    results = arrange(f, results)
+    local data = values.array()
+    for i, record in ipairs(f.outputs) do
+        data[i] = write_output(f, record, results[i], context, state)
+    end
+    return data
+end
+
+-- -- the handler ------------------------------------------------------------------------------------------------------
+
+-- What the handler raised, as the host reads it: tables of ours as they are, all else with a traceback.
+local function raised(thread, problem_value, state)
+    if type(problem_value) == "table" and problem_value.kind then
+        problem_value.state = state
+        return problem_value
+    elseif type(problem_value) ~= "string" then
+        if type(problem_value) == "userdata" then
+            return problem_value
+        end
+        problem_value = "error object is " .. check.show(problem_value)
+    end
+    return { kind = "error", message = problem_value, traceback = traceback(thread, problem_value), state = state }
+end
+
+-- Runs the handler to its end; each coroutine.yield of the author's is a partial result.
+local function drive(f, inputs, context, state)
+    local thread = create(f.fn)
+    local last
+    local step = pack(resume(thread, unpack(inputs, 1, inputs.n)))
+    while true do
+        if not step[1] then
+            local problem_value = raised(thread, step[2], state)
+            close(thread)
+            error(problem_value, 0)
+        end
+        local results = pack(select(2, unpack(step, 1, step.n)))
+        if status(thread) == "dead" then
+            if results.n == 0 and last then
+                return last
+            end
+            return write_outputs(f, results, context, state)
+        end
+        last = write_outputs(f, results, context, state)
+        host.partial(last)
+        step = pack(resume(thread))
+    end
+end
+
+-- Runs function `id`; app.lua describes the arguments. Raises { kind = "user" | "validate" | "error", message, … }.
+function run.call(id, data, context)
+    local f = functions[id]
+    if not f or not f.fn then
+        error({ kind = "error", message = format("there is no function %s", tostring(id)) }, 0)
+    end
+    local inputs = read_inputs(f, data, context)
+    local state = {}
+    return drive(f, inputs, context, state), state
+end
+
+return run
