@@ -11,7 +11,7 @@ void queue_init(struct queue *queue, const struct function_table *functions) {
         list_init(&queue->groups[i].waiting);
         queue->groups[i].limit = functions->group_limits[i];
     }
-    list_init(&queue->running_events);
+    list_init(&queue->running_calls);
 }
 
 void queue_release(struct queue *queue) {
@@ -19,63 +19,63 @@ void queue_release(struct queue *queue) {
     *queue = (struct queue){0};
 }
 
-static struct queue_group *group_of(struct queue *queue, const struct event *event) {
-    return &queue->groups[event->function->group];
+static struct queue_group *group_of(struct queue *queue, const struct call *call) {
+    return &queue->groups[call->function->group];
 }
 
-bool queue_push(struct queue *queue, struct event *event) {
+bool queue_push(struct queue *queue, struct call *call) {
     if (queue->waiting >= queue->max_waiting)
         return false;
-    list_append(&group_of(queue, event)->waiting, &event->in_worker);
+    list_append(&group_of(queue, call)->waiting, &call->in_worker);
     queue->waiting++;
     return true;
 }
 
-struct event *queue_next(struct queue *queue) {
+struct call *queue_next(struct queue *queue) {
     if (queue->waiting == 0 || queue->running >= BOUNDS_WORKER_EVENTS)
         return NULL;
     for (uint32_t i = 0; i < queue->group_count; i++) {
         uint32_t at = (queue->turn + i) % queue->group_count;
         struct queue_group *group = &queue->groups[at];
-        struct event *event = LIST_FIRST(&group->waiting, struct event, in_worker);
-        if (!event || group->running >= group->limit)
+        struct call *call = LIST_FIRST(&group->waiting, struct call, in_worker);
+        if (!call || group->running >= group->limit)
             continue;
         queue->turn = (at + 1) % queue->group_count;
         queue->waiting--;
         queue->running++;
         group->running++;
-        list_append(&queue->running_events, &event->in_worker);
-        event_move(event, EVENT_STARTING);
-        return event;
+        list_append(&queue->running_calls, &call->in_worker);
+        call_move(call, CALL_STARTING);
+        return call;
     }
     return NULL;
 }
 
-void queue_return(struct queue *queue, struct event *event) {
-    struct queue_group *group = group_of(queue, event);
-    event_move(event, EVENT_QUEUED);
+void queue_return(struct queue *queue, struct call *call) {
+    struct queue_group *group = group_of(queue, call);
+    call_move(call, CALL_QUEUED);
     group->running--;
     queue->running--;
     queue->waiting++;
-    list_prepend(&group->waiting, &event->in_worker);
+    list_prepend(&group->waiting, &call->in_worker);
 }
 
-void queue_leave(struct queue *queue, struct event *event) {
-    if (event->state == EVENT_QUEUED) {
+void queue_leave(struct queue *queue, struct call *call) {
+    if (call->state == CALL_QUEUED) {
         queue->waiting--;
     } else {
-        group_of(queue, event)->running--;
+        group_of(queue, call)->running--;
         queue->running--;
     }
-    list_remove(&event->in_worker);
+    list_remove(&call->in_worker);
 }
 
-void queue_each_waiting(struct queue *queue, void (*visit)(void *context, struct event *event, uint32_t rank),
+void queue_each_waiting(struct queue *queue, void (*visit)(void *context, struct call *call, uint32_t rank),
                         void *context) {
     for (uint32_t i = 0; i < queue->group_count; i++) {
-        struct event *event;
+        struct call *call;
         uint32_t rank = 0;
-        LIST_EACH(event, &queue->groups[i].waiting, struct event, in_worker)
-            visit(context, event, rank++);
+        LIST_EACH(call, &queue->groups[i].waiting, struct call, in_worker)
+            visit(context, call, rank++);
     }
 }

@@ -3,7 +3,7 @@
 #ifndef GATEWAY_QUEUE_H
 #define GATEWAY_QUEUE_H
 
-#include "gateway/event.h"
+#include "gateway/call.h"
 #include "gateway/function.h"
 
 struct queue_group {
@@ -17,7 +17,7 @@ struct queue {
     uint32_t turn;              /* the group that is asked first */
     uint32_t waiting, running;
     uint32_t max_waiting;
-    struct list running_events; /* starting and running ones */
+    struct list running_calls; /* starting and running ones */
 };
 
 void queue_init(struct queue *queue, const struct function_table *functions);
@@ -25,16 +25,16 @@ void queue_init(struct queue *queue, const struct function_table *functions);
 void queue_release(struct queue *queue);
 
 /* Puts a queued event at the end of its group's line. false: max_waiting wait already. */
-bool queue_push(struct queue *queue, struct event *event);
-/* The next event that may start, moved to the running ones and to EVENT_STARTING; NULL: none may. */
-struct event *queue_next(struct queue *queue);
+bool queue_push(struct queue *queue, struct call *call);
+/* The next event that may start, moved to the running ones and to CALL_STARTING; NULL: none may. */
+struct call *queue_next(struct queue *queue);
 /* A starting event goes back to the front of its line (its worker ended before the handler began). */
-void queue_return(struct queue *queue, struct event *event);
+void queue_return(struct queue *queue, struct call *call);
 /* Takes an event out, wherever it stands. */
-void queue_leave(struct queue *queue, struct event *event);
+void queue_leave(struct queue *queue, struct call *call);
 
 /* Calls `visit` for each waiting event with its rank (0 is next in its group). */
-void queue_each_waiting(struct queue *queue, void (*visit)(void *context, struct event *event, uint32_t rank),
+void queue_each_waiting(struct queue *queue, void (*visit)(void *context, struct call *call, uint32_t rank),
                         void *context);
 
 #endif

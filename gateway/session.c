@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/event.h"
+#include "gateway/call.h"
 #include "runtime/base/bounds.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
@@ -54,7 +54,7 @@ struct session *session_need(struct session_table *table, uint64_t demo_id, stru
     session->table = table;
     session->demo_id = demo_id;
     session->name = text_copy(name);
-    list_init(&session->events);
+    list_init(&session->calls);
     list_init(&session->held);
     list_init(&session->in_phase);
     list_init(&session->in_kept);
@@ -103,7 +103,7 @@ void session_table_release(struct session_table *table) {
 
 /* Nothing happens in it any more. */
 static bool is_quiet(const struct session *session) {
-    return session->pins == 0 && session->event_count == 0 && session->stream == 0 && session->queued.length == 0
+    return session->pins == 0 && session->call_count == 0 && session->stream == 0 && session->queued.length == 0
            && list_is_empty(&session->held);
 }
 
@@ -143,28 +143,28 @@ static void review_session(struct session *session, uint64_t now_ms) {
     list_remove(&session->in_phase);
     session->phase = SESSION_OPEN;
     if (session->stream == 0) {
-        if (session->event_count > 0 || session->queued.length > 0)
+        if (session->call_count > 0 || session->queued.length > 0)
             enter_phase(session, &table->unheard, now_ms + BOUNDS_EVENT_GRACE_MS);
-    } else if (session->event_count == 0) {
+    } else if (session->call_count == 0) {
         session->phase = SESSION_LINGERING;
         enter_phase(session, &table->lingering, now_ms + BOUNDS_CLOSE_LINGER_MS);
     }
 }
 
-bool session_add_event(struct session *session, struct event *event) {
-    if (session->event_count >= BOUNDS_SESSION_EVENTS)
+bool session_add_call(struct session *session, struct call *call) {
+    if (session->call_count >= BOUNDS_SESSION_EVENTS)
         return false;
-    session->event_count++;
-    list_append(&session->events, &event->in_session);
+    session->call_count++;
+    list_append(&session->calls, &call->in_session);
     list_remove(&session->in_kept);
-    review_session(session, event->joined_us / 1000);
+    review_session(session, call->joined_us / 1000);
     return true;
 }
 
-void session_remove_event(struct session *session, struct event *event, uint64_t now_ms) {
-    list_remove(&event->in_session);
-    session->event_count--;
-    if (session->event_count == 0)
+void session_remove_call(struct session *session, struct call *call, uint64_t now_ms) {
+    list_remove(&call->in_session);
+    session->call_count--;
+    if (session->call_count == 0)
         review_session(session, now_ms);
     settle_session(session, now_ms);
 }

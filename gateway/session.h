@@ -17,7 +17,7 @@
 #include "runtime/base/buffer.h"
 #include "runtime/base/map.h"
 
-struct event;
+struct call;
 struct session;
 struct session_hold;
 
@@ -54,8 +54,8 @@ struct session {
     enum session_phase phase;    /* of its stream; OPEN also without one */
     uint64_t stream;             /* 0: none */
     bool slow;                   /* the stream's client does not keep up */
-    struct list events;          /* unfinished ones */
-    uint32_t event_count;
+    struct list calls;          /* unfinished ones */
+    uint32_t call_count;
     struct buffer queued;        /* frames that wait for a stream or for a slow client */
     struct list held;            /* calls that wait for the end of the closing handshake */
     uint32_t held_count;
@@ -88,8 +88,8 @@ void session_pin(struct session *session);
 void session_unpin(struct session *session, uint64_t now_ms);
 
 /* Events. add: false when it has BOUNDS_SESSION_EVENTS already. remove may free the session. */
-bool session_add_event(struct session *session, struct event *event);
-void session_remove_event(struct session *session, struct event *event, uint64_t now_ms);
+bool session_add_call(struct session *session, struct call *call);
+void session_remove_call(struct session *session, struct call *call, uint64_t now_ms);
 
 /* True while a call must wait: then hold it. false from session_hold(): too many wait already. */
 bool session_is_closing(const struct session *session);

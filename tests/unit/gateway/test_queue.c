@@ -16,14 +16,14 @@ static const char manifest[] =
 
 struct fixture {
     struct function_table functions;
-    struct event_table events;
+    struct call_table calls;
     struct queue queue;
 };
 
 static int setup(void **state) {
     struct fixture *fixture = MEMORY_NEW(struct fixture);
     assert_int_equal(function_table_read(&fixture->functions, text_from(manifest)), 0);
-    event_table_init(&fixture->events);
+    call_table_init(&fixture->calls);
     queue_init(&fixture->queue, &fixture->functions);
     *state = fixture;
     return 0;
@@ -31,27 +31,27 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
     struct fixture *fixture = *state;
-    event_table_release(&fixture->events);
+    call_table_release(&fixture->calls);
     queue_release(&fixture->queue);
     function_table_release(&fixture->functions);
     free(fixture);
     return 0;
 }
 
-static struct event *push(struct fixture *fixture, int function) {
-    struct event *event = event_new(&fixture->events, EVENT_ON_SESSION);
-    event->function = function_by_id(&fixture->functions, function);
-    return queue_push(&fixture->queue, event) ? event : NULL;
+static struct call *push(struct fixture *fixture, int function) {
+    struct call *call = call_new(&fixture->calls, CALL_ON_SESSION);
+    call->function = function_by_id(&fixture->functions, function);
+    return queue_push(&fixture->queue, call) ? call : NULL;
 }
 
-static void finish(struct fixture *fixture, struct event *event) {
-    queue_leave(&fixture->queue, event);
-    event_free(&fixture->events, event);
+static void finish(struct fixture *fixture, struct call *call) {
+    queue_leave(&fixture->queue, call);
+    call_free(&fixture->calls, call);
 }
 
 static void test_limits_per_group(void **state) {
     struct fixture *fixture = *state;
-    struct event *a = push(fixture, 1), *b = push(fixture, 1), *c = push(fixture, 2), *d = push(fixture, 3),
+    struct call *a = push(fixture, 1), *b = push(fixture, 1), *c = push(fixture, 2), *d = push(fixture, 3),
                  *e = push(fixture, 2);
     assert_ptr_equal(queue_next(&fixture->queue), a);
     assert_ptr_equal(queue_next(&fixture->queue), c);
@@ -64,7 +64,7 @@ static void test_limits_per_group(void **state) {
     finish(fixture, a);
     assert_ptr_equal(queue_next(&fixture->queue), b);
     assert_null(queue_next(&fixture->queue));
-    assert_int_equal(b->state, EVENT_STARTING);
+    assert_int_equal(b->state, CALL_STARTING);
 }
 
 static void test_the_line_is_bounded(void **state) {
@@ -78,7 +78,7 @@ static void test_the_line_is_bounded(void **state) {
 
 static void test_return_goes_to_the_front(void **state) {
     struct fixture *fixture = *state;
-    struct event *a = push(fixture, 1), *b = push(fixture, 1);
+    struct call *a = push(fixture, 1), *b = push(fixture, 1);
     assert_ptr_equal(queue_next(&fixture->queue), a);
     queue_return(&fixture->queue, a);
     assert_int_equal(fixture->queue.waiting, 2);
@@ -90,9 +90,9 @@ static void test_return_goes_to_the_front(void **state) {
     assert_int_equal(fixture->queue.running, 0);
 }
 
-static void count_rank(void *context, struct event *event, uint32_t rank) {
+static void count_rank(void *context, struct call *call, uint32_t rank) {
     uint32_t *seen = context;
-    seen[event->function->id] += 1 + 10 * rank;
+    seen[call->function->id] += 1 + 10 * rank;
 }
 
 static void test_ranks(void **state) {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/event.h"
+#include "gateway/call.h"
 #include "runtime/base/bounds.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
@@ -16,7 +16,7 @@
 /* What the surroundings saw, as one readable line. */
 struct world {
     struct session_table table;
-    struct event_table events;
+    struct call_table calls;
     struct buffer seen;
     bool slow;
 };
@@ -40,11 +40,11 @@ static void world_resume(void *context, struct session_hold *hold) {
 
 static void world_abandon(void *context, struct session *session) {
     struct world *world = context;
-    struct event *event;
-    LIST_EACH(event, &session->events, struct event, in_session) {
+    struct call *call;
+    LIST_EACH(call, &session->calls, struct call, in_session) {
         buffer_string(&world->seen, "abandon\n");
-        session_remove_event(session, event, 999999);
-        event_free(&world->events, event);
+        session_remove_call(session, call, 999999);
+        call_free(&world->calls, call);
     }
 }
 
@@ -68,14 +68,14 @@ static const struct session_actions world_actions = {
 static int world_setup(void **state) {
     struct world *world = MEMORY_NEW(struct world);
     session_table_init(&world->table, &world_actions, world);
-    event_table_init(&world->events);
+    call_table_init(&world->calls);
     *state = world;
     return 0;
 }
 
 static int world_teardown(void **state) {
     struct world *world = *state;
-    event_table_release(&world->events);
+    call_table_release(&world->calls);
     session_table_release(&world->table);
     buffer_release(&world->seen);
     free(world);
@@ -89,16 +89,16 @@ static int world_teardown(void **state) {
         buffer_clear(&(world)->seen);                                                        \
     } while (0)
 
-static struct event *add_event(struct world *world, struct session *session, uint64_t now_ms) {
-    struct event *event = event_new(&world->events, EVENT_ON_SESSION);
-    event->joined_us = now_ms * 1000;
-    assert_true(session_add_event(session, event));
-    return event;
+static struct call *add_call(struct world *world, struct session *session, uint64_t now_ms) {
+    struct call *call = call_new(&world->calls, CALL_ON_SESSION);
+    call->joined_us = now_ms * 1000;
+    assert_true(session_add_call(session, call));
+    return call;
 }
 
-static void end_event(struct world *world, struct session *session, struct event *event, uint64_t now_ms) {
-    session_remove_event(session, event, now_ms);
-    event_free(&world->events, event);
+static void end_call(struct world *world, struct session *session, struct call *call, uint64_t now_ms) {
+    session_remove_call(session, call, now_ms);
+    call_free(&world->calls, call);
 }
 
 #define CLOSE "data: {\"msg\":\"close_stream\",\"event_id\":null}\n\n"
@@ -119,7 +119,7 @@ static void test_names(void **state) {
 static void test_messages_wait_for_the_stream(void **state) {
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
-    struct event *event = add_event(world, session, 1000);
+    struct call *call = add_call(world, session, 1000);
     session_send(session, TEXT("{1}"));
     session_send(session, TEXT("{2}"));
     expect_seen(world, "");
@@ -127,7 +127,7 @@ static void test_messages_wait_for_the_stream(void **state) {
     expect_seen(world, "5<data: {1}\n\ndata: {2}\n\n");
     session_send(session, TEXT("{3}"));
     expect_seen(world, "5<data: {3}\n\n");
-    end_event(world, session, event, 1002);
+    end_call(world, session, call, 1002);
     expect_seen(world, "");
 }
 
@@ -135,15 +135,15 @@ static void test_closing_handshake(void **state) {
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
     struct session_hold hold = {0};
-    struct event *event = add_event(world, session, 1000);
+    struct call *call = add_call(world, session, 1000);
     session_open_stream(session, 5, 1000);
-    end_event(world, session, event, 1000);
+    end_call(world, session, call, 1000);
     assert_int_equal(session_next_ms(&world->table), 1000 + BOUNDS_CLOSE_LINGER_MS);
     /* A call within the linger keeps the stream. */
-    event = add_event(world, session, 1200);
+    call = add_call(world, session, 1200);
     session_tick(&world->table, 5000);
     expect_seen(world, "");
-    end_event(world, session, event, 6000);
+    end_call(world, session, call, 6000);
     session_tick(&world->table, 6000 + BOUNDS_CLOSE_LINGER_MS);
     expect_seen(world, "5<" CLOSE);
     assert_true(session_is_closing(session));
@@ -160,9 +160,9 @@ static void test_closing_handshake(void **state) {
 static void test_closing_falls_back(void **state) {
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
-    struct event *event = add_event(world, session, 0);
+    struct call *call = add_call(world, session, 0);
     session_open_stream(session, 5, 0);
-    end_event(world, session, event, 0);
+    end_call(world, session, call, 0);
     session_tick(&world->table, BOUNDS_CLOSE_LINGER_MS);
     expect_seen(world, "5<" CLOSE);
     session_tick(&world->table, BOUNDS_CLOSE_LINGER_MS + BOUNDS_CLOSE_FALLBACK_MS);
@@ -173,14 +173,14 @@ static void test_closing_falls_back(void **state) {
 static void test_newest_stream_wins(void **state) {
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
-    struct event *event = add_event(world, session, 0);
+    struct call *call = add_call(world, session, 0);
     session_open_stream(session, 5, 0);
     session_open_stream(session, 6, 10);
     expect_seen(world, "5<" CLOSE "5.end\n");
     session_close_stream(session, 5, 11); /* a late notice about the old one changes nothing */
     session_send(session, TEXT("{}"));
     expect_seen(world, "6<data: {}\n\n");
-    end_event(world, session, event, 12);
+    end_call(world, session, call, 12);
 }
 
 static void test_new_stream_while_closing_frees_held_calls(void **state) {
@@ -198,8 +198,8 @@ static void test_new_stream_while_closing_frees_held_calls(void **state) {
 static void test_nobody_listens(void **state) {
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
-    add_event(world, session, 1000);
-    add_event(world, session, 1000);
+    add_call(world, session, 1000);
+    add_call(world, session, 1000);
     session_open_stream(session, 5, 1001);
     session_close_stream(session, 5, 2000);
     assert_int_equal(session_next_ms(&world->table), 2000 + BOUNDS_EVENT_GRACE_MS);
@@ -208,23 +208,23 @@ static void test_nobody_listens(void **state) {
     assert_null(session_find(&world->table, 7, TEXT("s")));
 }
 
-static void test_a_stream_in_time_saves_the_events(void **state) {
+static void test_a_stream_in_time_saves_the_calls(void **state) {
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
-    struct event *event = add_event(world, session, 1000);
+    struct call *call = add_call(world, session, 1000);
     session_open_stream(session, 5, 1001);
     session_close_stream(session, 5, 2000);
     session_send(session, TEXT("{1}"));
     session_open_stream(session, 6, 3000);
     session_tick(&world->table, 2000 + BOUNDS_EVENT_GRACE_MS);
     expect_seen(world, "6<data: {1}\n\n");
-    end_event(world, session, event, 30000);
+    end_call(world, session, call, 30000);
 }
 
 static void test_slow_client(void **state) {
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
-    struct event *event = add_event(world, session, 0);
+    struct call *call = add_call(world, session, 0);
     session_open_stream(session, 5, 0);
     world->slow = true;
     session_send(session, TEXT("{1}"));
@@ -238,13 +238,13 @@ static void test_slow_client(void **state) {
     session_drained(session, 10);
     assert_false(session_is_full(session));
     assert_true(text_starts(buffer_view(&world->seen), TEXT("5<data: {2}\n\n")));
-    end_event(world, session, event, 20);
+    end_call(world, session, call, 20);
 }
 
 static void test_what_waits_is_bounded(void **state) {
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
-    struct event *event = add_event(world, session, 0);
+    struct call *call = add_call(world, session, 0);
     MEMORY_AUTO char *large = memory_alloc(1, 1 << 20);
     struct text message = {memset(large, 'x', 1 << 20), 1 << 20};
     int sent = 0;
@@ -252,7 +252,7 @@ static void test_what_waits_is_bounded(void **state) {
         assert_true(++sent < 100);
     assert_int_equal(sent, (BOUNDS_SESSION_RESULT_BYTES >> 20) - 1);
     assert_int_equal(session_send(session, TEXT("{small}")), 0);
-    end_event(world, session, event, 0);
+    end_call(world, session, call, 0);
 }
 
 static void test_counts_are_bounded(void **state) {
@@ -261,9 +261,9 @@ static void test_counts_are_bounded(void **state) {
     struct session_hold holds[BOUNDS_SESSION_HELD_JOINS + 1] = {0};
     session_pin(session);
     for (int i = 0; i < BOUNDS_SESSION_EVENTS; i++)
-        add_event(world, session, 0);
-    struct event *more = event_new(&world->events, EVENT_ON_SESSION);
-    assert_false(session_add_event(session, more));
+        add_call(world, session, 0);
+    struct call *more = call_new(&world->calls, CALL_ON_SESSION);
+    assert_false(session_add_call(session, more));
     for (int i = 0; i < BOUNDS_SESSION_HELD_JOINS; i++)
         assert_true(session_hold(session, &holds[i]));
     assert_false(session_hold(session, &holds[BOUNDS_SESSION_HELD_JOINS]));
@@ -272,14 +272,14 @@ static void test_counts_are_bounded(void **state) {
     assert_int_equal(session->held_count, 0);
 }
 
-static void test_values_between_events(void **state) {
+static void test_values_between_calls(void **state) {
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
-    struct event *event = add_event(world, session, 0);
+    struct call *call = add_call(world, session, 0);
     assert_null(session_state(session, 3));
     assert_int_equal(session_set_state(session, 3, TEXT("[1]"), 100), 0);
     assert_int_equal(session_set_state(session, 3, TEXT("[1,2]"), 500), 0);
-    end_event(world, session, event, 600);
+    end_call(world, session, call, 600);
     session_tick(&world->table, 100 + BOUNDS_STATE_WRITE_MS - 1);
     expect_seen(world, "");
     session_tick(&world->table, 100 + BOUNDS_STATE_WRITE_MS);
@@ -331,11 +331,11 @@ int main(void) {
         SESSION_TEST(test_newest_stream_wins),
         SESSION_TEST(test_new_stream_while_closing_frees_held_calls),
         SESSION_TEST(test_nobody_listens),
-        SESSION_TEST(test_a_stream_in_time_saves_the_events),
+        SESSION_TEST(test_a_stream_in_time_saves_the_calls),
         SESSION_TEST(test_slow_client),
         SESSION_TEST(test_what_waits_is_bounded),
         SESSION_TEST(test_counts_are_bounded),
-        SESSION_TEST(test_values_between_events),
+        SESSION_TEST(test_values_between_calls),
         SESSION_TEST(test_values_are_bounded_and_loaded),
         SESSION_TEST(test_unsaved_values_are_saved_at_the_end),
     };

@@ -1,0 +1,147 @@
+#include "gateway/call.h"
+
+#include <stdlib.h>
+
+#include "runtime/base/bounds.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/random.h"
+
+#define STATE_BIT(state) (1u << (state))
+
+/* Which states may follow which: the diagram of the header. */
+static const unsigned call_moves[CALL_STATE_COUNT] = {
+    [CALL_QUEUED] = STATE_BIT(CALL_STARTING) | STATE_BIT(CALL_DONE) | STATE_BIT(CALL_CANCELLED),
+    [CALL_STARTING] = STATE_BIT(CALL_QUEUED) | STATE_BIT(CALL_RUNNING) | STATE_BIT(CALL_DONE)
+                       | STATE_BIT(CALL_CANCELLED),
+    [CALL_RUNNING] = STATE_BIT(CALL_DONE) | STATE_BIT(CALL_CANCELLED),
+};
+
+static const char *const call_names[CALL_STATE_COUNT] = {
+#define X(name) #name,
+    CALL_STATE_TABLE(X)
+#undef X
+};
+
+void call_table_init(struct call_table *table) {
+    *table = (struct call_table){.next_stream = 1};
+    map_init(&table->by_id);
+    map_init(&table->by_stream);
+    list_init(&table->kept);
+}
+
+static void release_call(struct call *call) {
+    list_remove(&call->in_session);
+    list_remove(&call->in_worker);
+    list_remove(&call->in_kept);
+    buffer_release(&call->data);
+    buffer_release(&call->request);
+    buffer_release(&call->sent);
+    buffer_release(&call->next);
+    buffer_release(&call->transcript);
+    buffer_release(&call->progress);
+    free(call->watchers);
+    free(call);
+}
+
+static int visit_release(void *context, struct text key, void *value) {
+    (void)context;
+    (void)key;
+    release_call(value);
+    return 0;
+}
+
+void call_table_release(struct call_table *table) {
+    map_each(&table->by_stream, visit_release, NULL);
+    map_release(&table->by_stream);
+    map_release(&table->by_id);
+    call_table_init(table);
+}
+
+struct call *call_new(struct call_table *table, enum call_kind kind) {
+    struct call *call = MEMORY_NEW(struct call);
+    call->kind = kind;
+    call->stream = table->next_stream++;
+    call->joined_us = clock_now_us();
+    list_init(&call->in_session);
+    list_init(&call->in_worker);
+    list_init(&call->in_kept);
+    map_set_u64(&table->by_stream, call->stream, call);
+    if (kind != CALL_ON_REPLY) {
+        random_hex(call->id, CALL_ID_LENGTH / 2);
+        map_set(&table->by_id, text_from(call->id), call);
+    }
+    return call;
+}
+
+/* What a kept event weighs. */
+static size_t kept_cost(const struct call *call) {
+    return sizeof *call + call->transcript.capacity;
+}
+
+void call_free(struct call_table *table, struct call *call) {
+    map_remove_u64(&table->by_stream, call->stream);
+    if (call->id[0] != '\0')
+        map_remove(&table->by_id, text_from(call->id));
+    if (!list_is_empty(&call->in_kept))
+        table->kept_bytes -= kept_cost(call);
+    release_call(call);
+}
+
+struct call *call_find(const struct call_table *table, struct text id) {
+    return map_get(&table->by_id, id);
+}
+
+struct call *call_find_stream(const struct call_table *table, uint64_t stream) {
+    return map_get_u64(&table->by_stream, stream);
+}
+
+void call_move(struct call *call, enum call_state state) {
+    if (!(call_moves[call->state] & STATE_BIT(state)))
+        abort();
+    call->state = state;
+}
+
+const char *call_state_name(enum call_state state) {
+    return call_names[state];
+}
+
+void call_keep(struct call_table *table, struct call *call, uint64_t now_ms) {
+    call->worker = NULL;
+    call->function = NULL;
+    call->session = NULL;
+    list_remove(&call->in_session);
+    list_remove(&call->in_worker);
+    buffer_release(&call->data);
+    buffer_release(&call->request);
+    buffer_release(&call->sent);
+    buffer_release(&call->next);
+    buffer_release(&call->progress);
+    call->kept_until_ms = now_ms + BOUNDS_RESULT_KEEP_MS;
+    table->kept_bytes += kept_cost(call);
+    list_append(&table->kept, &call->in_kept);
+    call_expire(table, now_ms);
+}
+
+/* The newest one always stays, however large: somebody is about to ask for it. */
+void call_expire(struct call_table *table, uint64_t now_ms) {
+    struct call *oldest;
+    while ((oldest = LIST_FIRST(&table->kept, struct call, in_kept)) != NULL) {
+        bool crowded = table->kept_bytes > BOUNDS_RESULTS_KEPT_BYTES && table->kept.next != table->kept.previous;
+        if (oldest->kept_until_ms > now_ms && !crowded)
+            return;
+        call_free(table, oldest);
+    }
+}
+
+void call_watch(struct call *call, uint64_t exchange) {
+    call->watchers = memory_resize(call->watchers, call->watcher_count + 1, sizeof *call->watchers);
+    call->watchers[call->watcher_count++] = exchange;
+}
+
+void call_unwatch(struct call *call, uint64_t exchange) {
+    for (uint32_t i = 0; i < call->watcher_count; i++)
+        if (call->watchers[i] == exchange) {
+            call->watchers[i] = call->watchers[--call->watcher_count];
+            return;
+        }
+}
