@@ -47,6 +47,14 @@ void http_server_unlink(struct http_server *server, struct http_connection *conn
     connection->slot = 0;
 }
 
+/* The clock stands while nobody has a deadline; it goes on from now, not from when it stopped. */
+static void start_ticking(struct http_server *server) {
+    if (event_pending(&server->tick, EV_TIMEOUT, NULL))
+        return;
+    server->tick_ms = clock_now_ms();
+    event_add(&server->tick, &(struct timeval){.tv_sec = 1});
+}
+
 void http_server_link(struct http_server *server, struct http_connection *connection, uint32_t deadline) {
     http_server_unlink(server, connection);
     uint32_t latest = server->now + HTTP_WHEEL_SLOTS - 1;
@@ -60,8 +68,8 @@ void http_server_link(struct http_server *server, struct http_connection *connec
     if (connection->next)
         connection->next->link = &connection->next;
     *list = connection;
-    if (deadline && !event_pending(&server->tick, EV_TIMEOUT, NULL))
-        event_add(&server->tick, &(struct timeval){.tv_sec = 1});
+    if (deadline)
+        start_ticking(server);
 }
 
 /* Takes each connection out of the slot; it finds its new place by its deadline, or expires. */
@@ -90,16 +98,16 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
     (void)fd, (void)what;
     uint64_t now_ms = clock_now_ms();
     uint32_t steps = (uint32_t)((now_ms - server->tick_ms) / 1000);
+    server->tick_ms += (uint64_t)steps * 1000;
+    if (server->counts.connections || server->paused)
+        event_add(&server->tick, &(struct timeval){.tv_sec = 1});
     /* After a suspended machine nobody is late by more than one turn of the wheel. */
     for (uint32_t i = 0; i < (steps > HTTP_WHEEL_SLOTS ? HTTP_WHEEL_SLOTS : steps); i++) {
         server->now++;
         turn_slot(server);
     }
-    server->tick_ms += (uint64_t)steps * 1000;
     if (server->paused)
         resume_accepting(server);
-    if (server->counts.connections || server->paused)
-        event_add(&server->tick, &(struct timeval){.tv_sec = 1});
 }
 
 /* ---- the flush pass at the end of a turn ---- */
@@ -175,8 +183,7 @@ static void pause_accepting(struct http_server *server) {
     server->paused = true;
     for (struct http_listener *listener = server->listeners; listener; listener = listener->next)
         event_del(&listener->event);
-    if (!event_pending(&server->tick, EV_TIMEOUT, NULL))
-        event_add(&server->tick, &(struct timeval){.tv_sec = 1});
+    start_ticking(server);
 }
 
 static bool accept_one(struct http_server *server, int listener_fd) {
