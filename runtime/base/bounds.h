@@ -82,6 +82,7 @@
 
 /* ---- worker ---- */
 #define BOUNDS_WORKER_HEAP_BYTES (64u << 20)    /* env */
+#define BOUNDS_WORKER_LOOP 10000000
 #define BOUNDS_WORKER_SOURCE_BYTES (256u << 10)
 #define BOUNDS_WORKER_SLICE_MS 1000             /* env */
 #define BOUNDS_WORKER_EVENT_CPU_MS 60000        /* env */

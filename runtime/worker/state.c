@@ -1,0 +1,270 @@
+#include "runtime/worker/state.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/bounds.h"
+#include "runtime/base/error.h"
+#include "runtime/base/memory.h"
+#include "runtime/worker/embedded.h"
+#include "runtime/worker/picture.h"
+
+static void *state_allocate(void *context, void *block, size_t old_size, size_t new_size)
+{
+    struct state *state = context;
+    size_t old = block ? old_size : 0;
+
+    if (new_size == 0) {
+        free(block);
+        state->heap_bytes -= old;
+        return NULL;
+    }
+    if (new_size > old && state->heap_bytes + (new_size - old) > state->heap_limit)
+        _exit(STATE_EXIT_MEMORY);
+    void *grown = realloc(block, new_size);
+    if (!grown)
+        _exit(STATE_EXIT_MEMORY);
+    state->heap_bytes += new_size - old;
+    return grown;
+}
+
+struct state *state_of(lua_State *lua)
+{
+    return *(struct state **)lua_getextraspace(lua);
+}
+
+/* Every global a demo sees, by library; a test compares it with what is really there. */
+static const char *const state_base[] = {"assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget",
+                                         "rawlen", "rawset", "select", "setmetatable", "tonumber", "type", "xpcall", "_G", "_VERSION", NULL};
+static const char *const state_table[] = {"concat", "insert", "move", "pack", "remove", "sort", "unpack", NULL};
+static const char *const state_string[] = {"byte", "char", "find", "format", "gmatch", "gsub", "len", "lower", "match", "pack",
+                                           "packsize", "rep", "reverse", "sub", "unpack", "upper", NULL};
+
+/* Keeps only `names` of the table on the stack top. */
+static void state_keep(lua_State *lua, const char *const *names)
+{
+    lua_newtable(lua);
+    for (; *names; names++) {
+        lua_getfield(lua, -2, *names);
+        lua_setfield(lua, -2, *names);
+    }
+    lua_pushnil(lua);
+    while (lua_next(lua, -3)) {
+        lua_pop(lua, 1);
+        lua_pushvalue(lua, -1);
+        lua_pushvalue(lua, -1);
+        if (lua_rawget(lua, -4) == LUA_TNIL) {
+            lua_pop(lua, 1);
+            lua_pushvalue(lua, -1);
+            lua_pushnil(lua);
+            lua_rawset(lua, -5);
+        } else {
+            lua_pop(lua, 1);
+        }
+    }
+    lua_pop(lua, 1);
+}
+
+static void state_open_libraries(lua_State *lua)
+{
+    static const struct {
+        const char *name;
+        lua_CFunction open;
+        const char *const *names;
+    } libraries[] = {
+        {LUA_GNAME, luaopen_base, state_base},       {LUA_TABLIBNAME, luaopen_table, state_table},
+        {LUA_STRLIBNAME, luaopen_string, state_string}, {LUA_MATHLIBNAME, luaopen_math, NULL},
+        {LUA_UTF8LIBNAME, luaopen_utf8, NULL},       {LUA_COLIBNAME, luaopen_coroutine, NULL},
+    };
+    for (size_t i = 0; i < MEMORY_COUNT(libraries); i++) {
+        luaL_requiref(lua, libraries[i].name, libraries[i].open, 1);
+        if (libraries[i].names)
+            state_keep(lua, libraries[i].names);
+        lua_pop(lua, 1);
+    }
+}
+
+static int state_traceback_only(lua_State *lua)
+{
+    luaL_traceback(lua, lua, lua_tostring(lua, 1), 1);
+    return 1;
+}
+
+/* Nobody may change what ("x"):upper() means for all others. */
+static void state_lock_strings(lua_State *lua)
+{
+    lua_pushliteral(lua, "");
+    lua_getmetatable(lua, -1);
+    lua_pushboolean(lua, 0);
+    lua_setfield(lua, -2, "__metatable");
+    lua_pop(lua, 2);
+}
+
+/* -- the kit: embedded modules with a require of their own, unseen by demo code -- */
+
+static int state_kit_require(lua_State *lua)
+{
+    const char *name = luaL_checkstring(lua, 1);
+
+    lua_getfield(lua, LUA_REGISTRYINDEX, "vitrine.kit");
+    if (lua_getfield(lua, -1, name) != LUA_TNIL)
+        return 1;
+    lua_pop(lua, 1);
+    for (size_t i = 0; i < embedded_module_count; i++) {
+        const struct embedded_module *module = &embedded_modules[i];
+        char chunk[128];
+        if (strcmp(module->name, name) != 0)
+            continue;
+        snprintf(chunk, sizeof chunk, "@kit/%s", name);
+        if (luaL_loadbufferx(lua, module->source, module->length, chunk, "t") != LUA_OK)
+            return lua_error(lua);
+        lua_getfield(lua, LUA_REGISTRYINDEX, "vitrine.kit-env");
+        lua_setupvalue(lua, -2, 1);
+        lua_pushvalue(lua, 1);
+        lua_call(lua, 1, 1);
+        lua_pushvalue(lua, -1);
+        lua_setfield(lua, -3, name);
+        return 1;
+    }
+    return luaL_error(lua, "the kit has no module \"%s\"", name);
+}
+
+void state_require(struct state *state, const char *name)
+{
+    lua_State *lua = state->lua;
+
+    lua_pushcfunction(lua, state_traceback_only);
+    lua_pushcfunction(lua, state_kit_require);
+    lua_pushstring(lua, name);
+    if (lua_pcall(lua, 1, 1, -3) != LUA_OK) {
+        fprintf(stderr, "vitrine-worker: the embedded kit is broken: %s\n", lua_tostring(lua, -1));
+        abort();
+    }
+    lua_remove(lua, -2);
+}
+
+static int state_kit_names(lua_State *lua)
+{
+    lua_createtable(lua, (int)embedded_module_count, 0);
+    for (size_t i = 0; i < embedded_module_count; i++) {
+        lua_pushstring(lua, embedded_modules[i].name);
+        lua_rawseti(lua, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+/* The kit runs in an environment of its own: all that demos have, its require, and what they cannot touch. */
+static void state_make_kit(lua_State *lua)
+{
+    lua_newtable(lua);
+    values_register(lua);
+    lua_setfield(lua, -2, "json");
+    core_register(lua);
+    lua_pushcfunction(lua, state_kit_names);
+    lua_setfield(lua, -2, "module_names");
+    lua_setfield(lua, -2, "core");
+    lua_setfield(lua, LUA_REGISTRYINDEX, "vitrine.kit");
+
+    lua_newtable(lua);
+    lua_pushglobaltable(lua);
+    lua_pushnil(lua);
+    while (lua_next(lua, -2)) {
+        lua_pushvalue(lua, -2);
+        lua_insert(lua, -2);
+        lua_rawset(lua, -5);
+    }
+    lua_pop(lua, 1);
+    lua_pushcfunction(lua, state_kit_require);
+    lua_setfield(lua, -2, "require");
+    lua_setfield(lua, LUA_REGISTRYINDEX, "vitrine.kit-env");
+}
+
+void state_init(struct state *state, size_t heap_limit)
+{
+    *state = (struct state){.heap_limit = heap_limit};
+    state->lua = lua_newstate(state_allocate, state);
+    if (!state->lua)
+        abort();
+    lua_State *lua = state->lua;
+    *(struct state **)lua_getextraspace(lua) = state;
+    state_open_libraries(lua);
+    picture_register(lua);
+    guard_register(lua);
+    coro_register(lua);
+    modules_register(lua);
+    state_lock_strings(lua);
+    state_make_kit(lua);
+    state_require(state, "app");
+    lua_pop(lua, 1);
+}
+
+void state_settle(struct state *state)
+{
+    lua_gc(state->lua, LUA_GCCOLLECT);
+    lua_gc(state->lua, LUA_GCCOLLECT);
+}
+
+void state_seed(struct state *state, uint64_t seed)
+{
+    lua_State *lua = state->lua;
+
+    lua_getfield(lua, LUA_REGISTRYINDEX, "vitrine.randomseed");
+    lua_pushinteger(lua, (lua_Integer)seed);
+    lua_pushinteger(lua, (lua_Integer)(seed >> 17 | seed << 47));
+    lua_call(lua, 2, 0);
+}
+
+/* An error object becomes text without running its code: no __tostring, no address. */
+static int state_message(lua_State *lua)
+{
+    if (lua_type(lua, 1) == LUA_TSTRING || lua_type(lua, 1) == LUA_TNUMBER) {
+        lua_tostring(lua, 1);
+    } else if (lua_type(lua, 1) == LUA_TTABLE) {
+        lua_pushliteral(lua, "message");
+        if (lua_rawget(lua, 1) != LUA_TSTRING)
+            lua_pushliteral(lua, "(error object)");
+    } else {
+        lua_pushliteral(lua, "(error object)");
+    }
+    struct buffer **trace = lua_touserdata(lua, lua_upvalueindex(1));
+    if (trace && *trace) {
+        luaL_traceback(lua, lua, lua_tostring(lua, -1), 1);
+        buffer_string(*trace, lua_tostring(lua, -1));
+        lua_pop(lua, 1);
+    }
+    return 1;
+}
+
+int state_run_app(struct state *state, const char *file, struct buffer *ret_trace)
+{
+    lua_State *lua = state->lua;
+    struct bundle_entry entry;
+    char chunk[BOUNDS_BUNDLE_NAME_BYTES + 2];
+
+    if (bundle_find(state->demo.bundle, text_from(file), &entry) < 0) {
+        lua_pushfstring(lua, "%s: there is no such file", file);
+        return ERROR_INVALID;
+    }
+    if (entry.contents.length > BOUNDS_WORKER_SOURCE_BYTES) {
+        lua_pushfstring(lua, "%s: is larger than %d KiB", file, (int)(BOUNDS_WORKER_SOURCE_BYTES >> 10));
+        return ERROR_INVALID;
+    }
+    struct buffer **trace = lua_newuserdatauv(lua, sizeof(struct buffer *), 0);
+    *trace = ret_trace;
+    lua_pushcclosure(lua, state_message, 1);
+    snprintf(chunk, sizeof chunk, "@%s", file);
+    state->demo.loading = true;
+    coro_set_running(lua);
+    int result = luaL_loadbufferx(lua, entry.contents.data, entry.contents.length, chunk, "t");
+    if (result == LUA_OK)
+        result = lua_pcall(lua, 0, 1, -2);
+    coro_set_running(NULL);
+    state->demo.loading = false;
+    lua_remove(lua, -2);
+    return result == LUA_OK ? 0 : ERROR_INVALID;
+}
