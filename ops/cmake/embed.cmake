@@ -3,6 +3,7 @@
 # "ui-kit/components/textbox/textbox.lua" is "component.textbox".
 file(GLOB library RELATIVE ${ROOT} ${ROOT}/ui-kit/lua/*.lua)
 file(GLOB components RELATIVE ${ROOT} ${ROOT}/ui-kit/components/*/*.lua)
+list(FILTER library EXCLUDE REGEX "\\.d\\.lua$") # definitions for editors are not code
 list(SORT library)
 list(SORT components)
 

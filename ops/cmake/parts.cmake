@@ -74,8 +74,14 @@ function(vitrine_program name folder)
         target_link_libraries(${name} PRIVATE ${name}_parts)
     endif()
     link_needs(${name} ${ARGN})
-    target_link_options(${name} PRIVATE -pie)
-    set_target_properties(${name} PROPERTIES BUILD_RPATH_USE_ORIGIN ON
-        BUILD_RPATH "$ORIGIN/../lib/vitrine" INSTALL_RPATH "$ORIGIN/../lib/vitrine")
+    if(name STREQUAL "vitrine-worker" AND VITRINE_SANITIZE STREQUAL "")
+        # One static binary: nothing to load, nothing to find, small to fork. No -pie and no run path beside it: with the
+        # first the start file is the wrong one, with the second the C library's start-up asserts.
+        target_link_options(${name} PRIVATE -static-pie -Wl,--gc-sections)
+    else()
+        target_link_options(${name} PRIVATE -pie)
+        set_target_properties(${name} PROPERTIES BUILD_RPATH_USE_ORIGIN ON
+            BUILD_RPATH "$ORIGIN/../lib/vitrine" INSTALL_RPATH "$ORIGIN/../lib/vitrine")
+    endif()
     install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()

@@ -1,5 +1,4 @@
-# The Lua side of the kit becomes one generated C file inside the worker, and the worker becomes a static-PIE binary: nothing
-# to load, nothing to find, small to fork. Sanitizers need a dynamic binary, so those presets keep it dynamic.
+# The Lua side of the kit becomes one generated C file inside the worker.
 file(GLOB kit_lua CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/ui-kit/lua/*.lua ${CMAKE_SOURCE_DIR}/ui-kit/components/*/*.lua)
 if(TARGET vitrine-worker_parts)
     set(embedded ${CMAKE_BINARY_DIR}/generated/embedded.c)
@@ -8,7 +7,4 @@ if(TARGET vitrine-worker_parts)
         DEPENDS ${kit_lua} ${CMAKE_SOURCE_DIR}/ops/cmake/embed.cmake ${CMAKE_SOURCE_DIR}/runtime/worker/embedded.h
         COMMENT "Embedding the Lua side of the kit" VERBATIM)
     target_sources(vitrine-worker_parts PRIVATE ${embedded})
-endif()
-if(TARGET vitrine-worker AND VITRINE_SANITIZE STREQUAL "")
-    target_link_options(vitrine-worker PRIVATE -static-pie -Wl,--gc-sections)
 endif()
