@@ -1,0 +1,10 @@
+/* The database's tables: one list of migrations, only ever appended to. */
+#ifndef STORE_SCHEMA_H
+#define STORE_SCHEMA_H
+
+#include "store/database.h"
+
+extern const struct database_migration schema_migrations[];
+extern const size_t schema_migration_count;
+
+#endif

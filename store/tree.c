@@ -1,0 +1,245 @@
+#include "store/tree.h"
+
+#include <ctype.h>
+#include <git2.h>
+#include <git2/sys/odb_backend.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "runtime/base/bounds.h"
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
+#include "runtime/base/memory.h"
+
+#define TREE_DEPTH 64
+
+/* What the walk carries along. */
+struct walk {
+    struct tree *tree;
+    git_repository *repository;
+    struct buffer path;
+    struct buffer *reason;
+};
+
+static int git_trouble(const char *what)
+{
+    const git_error *trouble = git_error_last();
+    log_error("cannot %s: %s", what, trouble ? trouble->message : "no reason given");
+    return ERROR_SYSTEM;
+}
+
+int tree_quarantine_name(struct text path, struct buffer *out)
+{
+    static const char prefix[] = "tmp_objdir-incoming-";
+    while (text_find(path, '/') >= 0)
+        text_cut(&path, '/');
+    if (!text_starts(path, text_from(prefix)) || path.length == sizeof prefix - 1 || path.length > 64)
+        return ERROR_INVALID;
+    for (size_t index = sizeof prefix - 1; index < path.length; index++) {
+        if (!isalnum((unsigned char)path.data[index]))
+            return ERROR_INVALID;
+    }
+    buffer_text(out, path);
+    return 0;
+}
+
+/* -- opening -- */
+
+static int add_objects(git_odb *odb, const struct tree_source *source, const char *folder)
+{
+    BUFFER_AUTO struct buffer path = BUFFER_EMPTY;
+    struct stat status;
+    buffer_format(&path, "%s/objects%s%s", source->repository, folder ? "/" : "", folder ? folder : "");
+    if (lstat(path.data, &status) != 0 || !S_ISDIR(status.st_mode)) {
+        log_error("%s is no folder", path.data);
+        return ERROR_SYSTEM;
+    }
+    return git_odb_add_disk_alternate(odb, path.data) == 0 ? 0 : git_trouble("open a repository's objects");
+}
+
+static int open_objects(struct tree *tree, const struct tree_source *source)
+{
+    if (git_odb_new(&tree->odb) != 0)
+        return git_trouble("make an object database");
+    int result = source->quarantine ? add_objects(tree->odb, source, source->quarantine) : 0;
+    return result != 0 ? result : add_objects(tree->odb, source, NULL);
+}
+
+/* -- listing -- */
+
+static int refuse(struct walk *walk, int code, const char *sentence)
+{
+    buffer_format(walk->reason, "%s: %s", walk->path.length ? walk->path.data : "the repository", sentence);
+    return code;
+}
+
+static bool path_is_fine(struct text path)
+{
+    for (size_t index = 0; index < path.length; index++) {
+        if ((unsigned char)path.data[index] < 0x20 || path.data[index] == 0x7f || path.data[index] == '\\')
+            return false;
+    }
+    return text_is_utf8(path);
+}
+
+/* Names and kinds that never pass; NULL when there is nothing against the entry. */
+static const char *entry_objection(struct text path, const git_tree_entry *entry)
+{
+    git_filemode_t mode = git_tree_entry_filemode_raw(entry);
+    if (!path_is_fine(path))
+        return "this name has control characters, backslashes or is not UTF-8; rename the file";
+    if (path.length > BOUNDS_BUNDLE_NAME_BYTES)
+        return "this path is longer than 1024 bytes; shorten it";
+    if (text_equal(path, TEXT(".vitrine")))
+        return "the folder .vitrine is made by this server; rename yours";
+    if (mode == GIT_FILEMODE_LINK)
+        return "symbolic links are not supported; commit the file itself";
+    if (mode == GIT_FILEMODE_COMMIT)
+        return "submodules are not supported; commit the files themselves";
+    if (mode != GIT_FILEMODE_TREE && mode != GIT_FILEMODE_BLOB && mode != GIT_FILEMODE_BLOB_EXECUTABLE &&
+        mode != 0100664)
+        return "this is neither a file nor a folder; commit plain files only";
+    return NULL;
+}
+
+static int add_file(struct walk *walk, const git_tree_entry *entry)
+{
+    struct tree *tree = walk->tree;
+    size_t size;
+    git_object_t type;
+    if (tree->count == BOUNDS_TREE_FILES)
+        return refuse(walk, ERROR_LIMIT, "a repository may have at most 10,000 files; remove some");
+    if (git_odb_read_header(&size, &type, tree->odb, git_tree_entry_id(entry)) != 0 || type != GIT_OBJECT_BLOB)
+        return refuse(walk, ERROR_INVALID, "the file's contents are missing from the push; push again with a full clone");
+    if (size > BOUNDS_TREE_FILE_BYTES)
+        return refuse(walk, ERROR_LIMIT, "the file is larger than 256 MiB; make it smaller");
+    tree->bytes += size;
+    if (tree->bytes > BOUNDS_TREE_BYTES)
+        return refuse(walk, ERROR_LIMIT, "with this file the repository is larger than 512 MiB; remove some files");
+    if (tree->count == tree->capacity) {
+        tree->capacity = tree->capacity ? tree->capacity * 2 : 64;
+        tree->entries = memory_resize(tree->entries, tree->capacity, sizeof *tree->entries);
+    }
+    struct tree_entry *added = &tree->entries[tree->count++];
+    *added = (struct tree_entry){
+        .path = text_copy(buffer_view(&walk->path)),
+        .mode = git_tree_entry_filemode_raw(entry) == GIT_FILEMODE_BLOB_EXECUTABLE ? 0100755 : 0100644,
+        .size = size,
+    };
+    memcpy(added->oid, git_tree_entry_id(entry)->id, sizeof added->oid);
+    return 0;
+}
+
+static int list(struct walk *walk, const git_oid *oid, int depth);
+
+static int list_entry(struct walk *walk, const git_tree_entry *entry, int depth)
+{
+    size_t length = walk->path.length;
+    buffer_format(&walk->path, "%s%s", length ? "/" : "", git_tree_entry_name(entry));
+    const char *objection = entry_objection(buffer_view(&walk->path), entry);
+    int result;
+    if (objection != NULL)
+        result = refuse(walk, ERROR_INVALID, objection);
+    else if (git_tree_entry_type(entry) == GIT_OBJECT_TREE)
+        result = list(walk, git_tree_entry_id(entry), depth + 1);
+    else
+        result = add_file(walk, entry);
+    walk->path.length = length;
+    if (walk->path.data != NULL)
+        walk->path.data[length] = 0;
+    return result;
+}
+
+static int list(struct walk *walk, const git_oid *oid, int depth)
+{
+    git_tree *tree = NULL;
+    if (depth > TREE_DEPTH)
+        return refuse(walk, ERROR_LIMIT, "folders are nested more than 64 deep; flatten them");
+    if (git_tree_lookup(&tree, walk->repository, oid) != 0)
+        return refuse(walk, ERROR_INVALID, "the folder is missing from the push; push again with a full clone");
+    int result = 0;
+    size_t count = git_tree_entrycount(tree);
+    for (size_t index = 0; index < count && result == 0; index++)
+        result = list_entry(walk, git_tree_entry_byindex(tree, index), depth);
+    git_tree_free(tree);
+    return result;
+}
+
+/* -- the whole -- */
+
+static char *first_line(const char *string, size_t limit)
+{
+    struct text line = text_from(string ? string : "");
+    line = text_head(text_trim(text_cut(&line, '\n')), limit);
+    while (line.length > 0 && !text_is_utf8(line))
+        line.length--;
+    return text_copy(line);
+}
+
+static int load_commit(struct walk *walk, const char *commit)
+{
+    git_oid oid;
+    git_commit *found = NULL;
+    if (git_oid_fromstr(&oid, commit) != 0 || git_commit_lookup(&found, walk->repository, &oid) != 0) {
+        buffer_string(walk->reason, "main must point at a commit that is part of the push");
+        return ERROR_INVALID;
+    }
+    walk->tree->message = first_line(git_commit_message(found), 200);
+    walk->tree->author = first_line(git_commit_author(found)->name, 100);
+    int result = list(walk, git_commit_tree_id(found), 0);
+    git_commit_free(found);
+    if (result == 0 && walk->tree->count == 0) {
+        buffer_string(walk->reason, "the repository is empty; commit a README.md and an app.lua");
+        result = ERROR_INVALID;
+    }
+    return result;
+}
+
+int tree_load(struct tree *tree, const struct tree_source *source, const char *commit, struct buffer *reason)
+{
+    struct walk walk = {.tree = tree, .reason = reason};
+    *tree = (struct tree){0};
+    int result = open_objects(tree, source);
+    if (result == 0 && git_repository_wrap_odb(&walk.repository, tree->odb) != 0)
+        result = git_trouble("wrap an object database");
+    if (result == 0)
+        result = load_commit(&walk, commit);
+    buffer_release(&walk.path);
+    git_repository_free(walk.repository);
+    return result;
+}
+
+void tree_release(struct tree *tree)
+{
+    for (size_t index = 0; index < tree->count; index++)
+        free(tree->entries[index].path);
+    free(tree->entries);
+    free(tree->message);
+    free(tree->author);
+    git_odb_free(tree->odb);
+    *tree = (struct tree){0};
+}
+
+int tree_read(const struct tree *tree, const struct tree_entry *entry, struct tree_blob *ret_blob,
+              struct buffer *reason)
+{
+    git_oid oid;
+    *ret_blob = (struct tree_blob){0};
+    memcpy(oid.id, entry->oid, sizeof entry->oid);
+    if (git_odb_read(&ret_blob->object, tree->odb, &oid) != 0)
+        return git_trouble("read a file of a push");
+    ret_blob->contents = (struct text){git_odb_object_data(ret_blob->object), git_odb_object_size(ret_blob->object)};
+    if (text_starts(ret_blob->contents, TEXT("version https://git-lfs.github.com/spec/"))) {
+        buffer_format(reason, "%s: this is a Git LFS pointer, not the file; run \"git lfs migrate export\" and push the "
+                              "file itself", entry->path);
+        return ERROR_INVALID;
+    }
+    return ret_blob->contents.length == entry->size ? 0 : ERROR_SYSTEM;
+}
+
+void tree_blob_release(struct tree_blob *blob)
+{
+    git_odb_object_free(blob->object);
+    *blob = (struct tree_blob){0};
+}
