@@ -1,7 +1,7 @@
 # cmake -DROOT=<source> -DOUT=<file.c> -P embed.cmake
-# Writes the table declared in runtime/worker/embedded.h: "ui-kit/lua/x.lua" is module "x",
+# Writes the table declared in runtime/worker/embedded.h: "ui-kit/lua/x.lua" and "runtime/worker/lua/x.lua" are module "x",
 # "ui-kit/components/textbox/textbox.lua" is "component.textbox".
-file(GLOB library RELATIVE ${ROOT} ${ROOT}/ui-kit/lua/*.lua)
+file(GLOB library RELATIVE ${ROOT} ${ROOT}/ui-kit/lua/*.lua ${ROOT}/runtime/worker/lua/*.lua)
 file(GLOB components RELATIVE ${ROOT} ${ROOT}/ui-kit/components/*/*.lua)
 list(FILTER library EXCLUDE REGEX "\\.d\\.lua$") # definitions for editors are not code
 list(SORT library)

@@ -1,5 +1,6 @@
 # The Lua side of the kit becomes one generated C file inside the worker.
-file(GLOB kit_lua CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/ui-kit/lua/*.lua ${CMAKE_SOURCE_DIR}/ui-kit/components/*/*.lua)
+file(GLOB kit_lua CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/ui-kit/lua/*.lua ${CMAKE_SOURCE_DIR}/runtime/worker/lua/*.lua
+     ${CMAKE_SOURCE_DIR}/ui-kit/components/*/*.lua)
 if(TARGET vitrine-worker_parts)
     set(embedded ${CMAKE_BINARY_DIR}/generated/embedded.c)
     add_custom_command(OUTPUT ${embedded}

@@ -365,7 +365,10 @@ static int modules_print(lua_State *lua)
 
 static int modules_traceback(lua_State *lua)
 {
-    luaL_traceback(lua, lua, luaL_optstring(lua, 1, NULL), 1);
+    lua_State *of = lua_isthread(lua, 1) ? lua_tothread(lua, 1) : lua;
+    int message = lua_isthread(lua, 1) ? 2 : 1;
+
+    luaL_traceback(lua, of, luaL_optstring(lua, message, NULL), of == lua ? 1 : 0);
     return 1;
 }
 
