@@ -59,12 +59,12 @@ debian_major() { (. /etc/os-release && echo "${VERSION_ID:-0}"); }
 npm_install() {
     local folder=$1 want
     want=$(sha256sum "$folder/package-lock.json" | cut -d ' ' -f 1)
-    mkdir -p "$folder/node_modules"
+    mkdir -p "$folder/node_modules" "$root/build"
     (
         flock 9
         if [ "$(cat "$folder/node_modules/.installed" 2>/dev/null)" != "$want" ]; then
             step "npm packages of ${folder#"$root"/}" npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error
             echo "$want" >"$folder/node_modules/.installed"
         fi
-    ) 9>"$folder/.npm-lock"
+    ) 9>"$root/build/npm-$(basename "$folder").lock"
 }
