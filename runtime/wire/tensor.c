@@ -1,0 +1,181 @@
+#include "runtime/wire/tensor.h"
+
+#include <string.h>
+
+#include "runtime/base/bounds.h"
+#include "runtime/base/error.h"
+#include "runtime/base/memory.h"
+
+static const struct {
+    unsigned type;
+    size_t size;
+    const char *name;
+} tensor_types[] = {
+    {TENSOR_FLOAT32, 4, "float32"}, {TENSOR_UINT8, 1, "uint8"}, {TENSOR_INT8, 1, "int8"},      {TENSOR_INT32, 4, "int32"},
+    {TENSOR_INT64, 8, "int64"},     {TENSOR_BOOL, 1, "bool"},   {TENSOR_FLOAT64, 8, "float64"},
+};
+
+size_t tensor_type_size(unsigned type)
+{
+    for (size_t i = 0; i < MEMORY_COUNT(tensor_types); i++)
+        if (tensor_types[i].type == type)
+            return tensor_types[i].size;
+    return 0;
+}
+
+const char *tensor_type_name(unsigned type)
+{
+    for (size_t i = 0; i < MEMORY_COUNT(tensor_types); i++)
+        if (tensor_types[i].type == type)
+            return tensor_types[i].name;
+    return NULL;
+}
+
+int tensor_type_parse(struct text name)
+{
+    for (size_t i = 0; i < MEMORY_COUNT(tensor_types); i++)
+        if (text_equal(name, text_from(tensor_types[i].name)))
+            return (int)tensor_types[i].type;
+    return ERROR_UNSUPPORTED;
+}
+
+int tensor_count(const struct tensor *tensor, uint64_t byte_limit, uint64_t *ret_count)
+{
+    uint64_t count = 1, limit = byte_limit / (tensor_type_size(tensor->type) ? tensor_type_size(tensor->type) : 1);
+
+    for (uint32_t i = 0; i < tensor->rank; i++) {
+        if (tensor->shape[i] != 0 && count > limit / tensor->shape[i])
+            return ERROR_LIMIT;
+        count *= tensor->shape[i];
+    }
+    *ret_count = count;
+    return count <= limit ? 0 : ERROR_LIMIT;
+}
+
+static void tensor_put(struct buffer *out, uint64_t value, size_t size)
+{
+    unsigned char bytes[8];
+
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (unsigned char)(value >> (8 * i));
+    buffer_append(out, bytes, size);
+}
+
+void tensor_list_begin(struct buffer *out, uint32_t count)
+{
+    tensor_put(out, count, 4);
+}
+
+int tensor_list_add(struct buffer *out, const struct tensor *tensor, const void *bytes, const struct tensor_window *window,
+                    size_t *window_used)
+{
+    uint64_t count;
+    size_t start = (*window_used + 63) & ~(size_t)63;
+
+    if (tensor_count(tensor, BOUNDS_TENSOR_WINDOW_BYTES, &count) < 0)
+        return ERROR_LIMIT;
+    size_t length = (size_t)count * tensor_type_size(tensor->type);
+    bool in_window = out->length + length > BOUNDS_TENSOR_INLINE_BYTES;
+    if (in_window && (!window->base || start > window->length || length > window->length - start))
+        return ERROR_LIMIT;
+    tensor_put(out, tensor->name.length, 4);
+    buffer_text(out, tensor->name);
+    tensor_put(out, tensor->type, 1);
+    tensor_put(out, tensor->rank, 1);
+    tensor_put(out, in_window, 1);
+    tensor_put(out, 0, 1);
+    for (uint32_t i = 0; i < tensor->rank; i++)
+        tensor_put(out, tensor->shape[i], 8);
+    if (in_window) {
+        memcpy(window->base + start, bytes, length);
+        tensor_put(out, start, 8);
+        *window_used = start + length;
+    }
+    tensor_put(out, length, 8);
+    if (!in_window)
+        buffer_append(out, bytes, length);
+    return 0;
+}
+
+/* Takes `size` bytes as a little-endian number; false when they are not there. */
+static bool tensor_take(struct text *rest, size_t size, uint64_t *ret_value)
+{
+    if (rest->length < size)
+        return false;
+    *ret_value = 0;
+    for (size_t i = 0; i < size; i++)
+        *ret_value |= (uint64_t)(unsigned char)rest->data[i] << (8 * i);
+    *rest = text_skip(*rest, size);
+    return true;
+}
+
+static bool tensor_take_text(struct text *rest, uint64_t length, struct text *ret_text)
+{
+    if (length > rest->length)
+        return false;
+    *ret_text = text_head(*rest, (size_t)length);
+    *rest = text_skip(*rest, (size_t)length);
+    return true;
+}
+
+static int tensor_read_head(struct text *rest, struct tensor *tensor)
+{
+    uint64_t length, type, rank, place, zero;
+
+    if (!tensor_take(rest, 4, &length) || length > TENSOR_NAME_MAX || !tensor_take_text(rest, length, &tensor->name) ||
+        !tensor_take(rest, 1, &type) || !tensor_take(rest, 1, &rank) || !tensor_take(rest, 1, &place) ||
+        !tensor_take(rest, 1, &zero))
+        return ERROR_INVALID;
+    if (tensor_type_size((unsigned)type) == 0 || rank > TENSOR_RANK_MAX || place > 1 || zero != 0)
+        return ERROR_INVALID;
+    tensor->type = (enum tensor_type)type;
+    tensor->rank = (uint32_t)rank;
+    tensor->in_window = place == 1;
+    for (uint32_t i = 0; i < tensor->rank; i++)
+        if (!tensor_take(rest, 8, &tensor->shape[i]))
+            return ERROR_INVALID;
+    return 0;
+}
+
+static int tensor_read_one(struct text *rest, size_t window_length, struct tensor *tensor)
+{
+    uint64_t count;
+
+    *tensor = (struct tensor){0};
+    if (tensor_read_head(rest, tensor) < 0 || (tensor->in_window && !tensor_take(rest, 8, &tensor->window_offset)) ||
+        !tensor_take(rest, 8, &tensor->byte_length))
+        return ERROR_INVALID;
+    if (tensor_count(tensor, BOUNDS_TENSOR_WINDOW_BYTES, &count) < 0)
+        return ERROR_LIMIT;
+    if (count * tensor_type_size(tensor->type) != tensor->byte_length)
+        return ERROR_INVALID;
+    if (!tensor->in_window)
+        return tensor_take_text(rest, tensor->byte_length, &tensor->inline_bytes) ? 0 : ERROR_INVALID;
+    bool inside = tensor->window_offset <= window_length && tensor->byte_length <= window_length - tensor->window_offset;
+    return inside && tensor->window_offset % 64 == 0 ? 0 : ERROR_INVALID;
+}
+
+int tensor_list_read(struct text list, size_t window_length, struct tensor *ret_tensors, size_t capacity)
+{
+    uint64_t count;
+
+    if (list.length == 0)
+        return 0;
+    if (!tensor_take(&list, 4, &count))
+        return ERROR_INVALID;
+    if (count > capacity || count > TENSOR_LIST_MAX)
+        return ERROR_LIMIT;
+    for (size_t i = 0; i < count; i++) {
+        int result = tensor_read_one(&list, window_length, &ret_tensors[i]);
+        if (result < 0)
+            return result;
+    }
+    return list.length == 0 ? (int)count : ERROR_INVALID;
+}
+
+const unsigned char *tensor_bytes(const struct tensor *tensor, const struct tensor_window *window)
+{
+    if (!tensor->in_window)
+        return (const unsigned char *)tensor->inline_bytes.data;
+    return window->base ? window->base + tensor->window_offset : NULL;
+}
