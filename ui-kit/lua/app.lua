@@ -13,8 +13,7 @@ local describe = require "describe"
 local run = require "run"
 local values = require "values"
 
-local type, ipairs, pairs, error, format, gsub, tostring = type, ipairs, pairs, error, string.format, string.gsub,
-    tostring
+local type, ipairs, pairs, error, format = type, ipairs, pairs, error, string.format
 local concat, sort = table.concat, table.sort
 
 local app = {}
@@ -50,7 +49,7 @@ local function below(block, list)
 end
 
 local function at(where)
-    return where == "" and "" or " at " .. gsub(where, ":$", "")
+    return where == "" and "" or " at " .. where
 end
 
 -- Whether the event belongs to the interface that was returned: all its targets do. Its other components must, too.
@@ -163,7 +162,6 @@ function app.load(value)
     local inputs, outputs = mark_sides(functions)
     for _, record in ipairs(components) do
         record.value = first_value(record)
-        record.output = outputs[record]
         if record.entry.schema.by_name.interactive then
             record.static = is_static(record, inputs, outputs)
         end

@@ -6,7 +6,7 @@ local bounds = require "bounds"
 local registry = require "registry"
 
 local type, ipairs, setmetatable, getmetatable = type, ipairs, setmetatable, getmetatable
-local format, gsub, remove = string.format, string.gsub, table.remove
+local format, remove = string.format, table.remove
 
 local builder = {
     records = {},       -- id -> component or layout block
@@ -33,7 +33,7 @@ function builder.describe(record)
     if record.where == "" then
         return record.name
     end
-    return format("%s made at %s", record.name, (gsub(record.where, ":$", "")))
+    return format("%s made at %s", record.name, record.where)
 end
 
 -- Methods are looked up in the entry: `handle:click{…}` exists when the entry lists the event.
@@ -174,6 +174,6 @@ end
 
 check.kind("component", function(v)
     return builder.record(v) ~= nil
-end, "a component", "vitrine.component")
+end, "a component", "components", "vitrine.component")
 
 return builder

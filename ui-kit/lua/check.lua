@@ -16,13 +16,13 @@ local check = {}
 local KIT_FILE = "ui%-kit/"     -- every chunk of the kit is named ui-kit/...; what is left is the author's
 local LEVELS = 30               -- how far up the author's code is looked for
 
--- The "file:line:" of the nearest code on the stack that is not the kit's; "" when there is none (a tail call
+-- The "file:line" of the nearest code on the stack that is not the kit's; "" when there is none (a tail call
 -- leaves no trace).
 function check.where()
     for level = 3, LEVELS do
         local _, position = pcall(error, "", level)
         if position ~= "" and not find(position, KIT_FILE) then
-            return position
+            return (gsub(position, ":%s*$", ""))
         end
     end
     return ""
@@ -33,7 +33,8 @@ function check.fail(message, ...)
     if select("#", ...) > 0 then
         message = format(message, ...)
     end
-    error(check.where() .. " " .. message, 0)
+    local where = check.where()
+    error(where == "" and message or where .. ": " .. message, 0)
 end
 
 -- How many single-letter edits turn a into b; the words are short, so two rows do.
@@ -63,7 +64,7 @@ function check.closest(word, names)
     for _, name in ipairs(names) do
         local d = distance(word, name)
         if find(name, word, 1, true) == 1 and #word >= 3 then
-            d = min(d, 2)
+            d = 1
         end
         if not best or d < best_distance then
             best, best_distance = name, d
@@ -110,20 +111,20 @@ local function is_integer(value)
         and value > -2^53 and value < 2^53)
 end
 
--- Each alternative: { test, words, LuaCATS text }.
+-- Each kind: { test, words, words for several, what LuaCATS calls it (its name when absent) }.
 local kinds = {
-    string = { function(v) return type(v) == "string" and #v <= bounds.text_bytes end, "a string" },
-    number = { function(v) return type(v) == "number" and v == v end, "a number" },
-    integer = { is_integer, "a whole number" },
-    boolean = { function(v) return type(v) == "boolean" end, "true or false" },
-    table = { function(v) return type(v) == "table" end, "a table" },
-    ["function"] = { function(v) return type(v) == "function" end, "a function" },
-    any = { function(v) return v ~= nil end, "any value" },
+    string = { function(v) return type(v) == "string" and #v <= bounds.text_bytes end, "a string", "strings" },
+    number = { function(v) return type(v) == "number" and v == v end, "a number", "numbers" },
+    integer = { is_integer, "a whole number", "whole numbers" },
+    boolean = { function(v) return type(v) == "boolean" end, "true or false", "true or false" },
+    table = { function(v) return type(v) == "table" end, "a table", "tables" },
+    ["function"] = { function(v) return type(v) == "function" end, "a function", "functions" },
+    any = { function(v) return v ~= nil end, "any value", "values" },
 }
 
--- Adds a named kind: its test, its words in messages, and (optional) what LuaCATS calls it.
-function check.kind(name, test, words, definition)
-    kinds[name] = { test, words, definition }
+-- Adds a named kind: its test, its words in messages for one and for several, and what LuaCATS calls it.
+function check.kind(name, test, words, many, definition)
+    kinds[name] = { test, words, many, definition }
 end
 
 -- Splits `string|"a|b"|integer[]` at the bars outside quotes.
@@ -160,16 +161,15 @@ end
 local function compile_alternative(text)
     local literal = match(text, '^"(.*)"$')
     if literal then
-        return { function(v) return v == literal end, text, text }
+        return { function(v) return v == literal end, text, text, text }
     end
     local item = match(text, "^(.*)%[%]$")
     if item then
         local one = compile_alternative(item)
-        local words = gsub(gsub(one[2], "^an? ", ""), "$", "s")
-        return { list_of(one[1]), "a list of " .. words, (one[3] or item) .. "[]" }
+        return { list_of(one[1]), "a list of " .. one[3], "lists of " .. one[3], one[4] .. "[]" }
     end
     local kind = kinds[text] or error("check.lua: unknown option type " .. text)
-    return { kind[1], kind[2], kind[3] or text }
+    return { kind[1], kind[2], kind[3], kind[4] or text }
 end
 
 local compiled = {}
@@ -182,7 +182,7 @@ local function compile(text)
     local tests, words, definitions = {}, {}, {}
     for i, alternative in ipairs(alternatives(text)) do
         local one = compile_alternative(alternative)
-        tests[i], words[i], definitions[i] = one[1], one[2], one[3]
+        tests[i], words[i], definitions[i] = one[1], one[2], one[4]
     end
     local last = #words
     local said = last == 1 and words[1] or concat(words, ", ", 1, last - 1) .. " or " .. words[last]

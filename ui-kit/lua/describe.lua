@@ -173,7 +173,7 @@ local function from_caption(record)
 end
 
 -- A name per input: the function's own parameter names, else the captions, else param_0, param_1, …
-local function parameter_names(f)
+function describe.parameter_names(f)
     local own = f.fn and host.parameter_names and host.parameter_names(f.fn) or nil
     local names, taken = {}, {}
     for i, record in ipairs(f.inputs) do
@@ -207,7 +207,7 @@ local function documented(record, prefix, place)
 end
 
 local function parameters_of(f)
-    local out, names = array(), parameter_names(f)
+    local out, names = array(), describe.parameter_names(f)
     for i, record in ipairs(f.inputs) do
         if not record.entry.skip_api then
             local parameter = documented(record, "parameter", record.id)
@@ -266,18 +266,17 @@ local function is_file(record)
     return record.entry.file == true
 end
 
--- A default per input: { "value": … }, or null where the caller must give one or cannot.
+-- A default per input: its first value, or null where the caller must give one.
 local function defaults_of(f)
     local out = array()
     for i, record in ipairs(f.inputs) do
-        local default = values.present(record.value)
-        out[i] = not record.entry.skip_api and default ~= nil and { value = default } or values.null
+        out[i] = record.entry.session and values.null or record.value
     end
     return out
 end
 
 local function names_of(f)
-    local out, names = array(), parameter_names(f)
+    local out, names = array(), describe.parameter_names(f)
     for i, record in ipairs(f.inputs) do
         out[i] = record.entry.skip_api and values.null or names[i]
     end
@@ -289,13 +288,11 @@ local function manifest_function(f)
         id = f.id,
         api_name = or_null(f.api_name),
         visibility = f.api_visibility,
-        backend = f.fn ~= nil,
         inputs = ids(f.inputs),
         outputs = ids(f.outputs),
         state_inputs = places(f.inputs, is_session),
         state_outputs = places(f.outputs, is_session),
         file_inputs = places(f.inputs, is_file),
-        hidden_inputs = places(f.inputs, function(record) return record.entry.skip_api == true end),
         queue = f.queue,
         concurrency_limit = or_null(f.concurrency_limit),
         concurrency_id = or_null(f.concurrency_id),

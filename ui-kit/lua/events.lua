@@ -15,7 +15,7 @@ local of_event = setmetatable({}, { __mode = "k" })
 
 check.kind("event", function(v)
     return of_event[v] ~= nil
-end, "an event (what :click{…} returns)", "vitrine.event")
+end, "an event (what :click{…} returns)", "events (what :click{…} returns)", "vitrine.event")
 
 events.options = {
     { name = "fn", type = "function", doc = "The handler: gets the inputs' values, returns the outputs' values." },

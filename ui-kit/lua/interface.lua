@@ -15,7 +15,7 @@ local interface = {}
 check.kind("component_or_name", function(v)
     return builder.record(v) ~= nil or type(v) == "string" and registry.by_name[v] ~= nil
         and not registry.by_name[v].layout
-end, "a component or the name of one", "vitrine.component|string")
+end, "a component or the name of one", "components or names of some", "vitrine.component|string")
 
 interface.options = {
     { name = "fn", type = "function", doc = "The handler: gets the inputs' values, returns the outputs' values." },

@@ -17,7 +17,8 @@
 --   example_input  a value that documents the API
 --   prepare        function(props) -> message: completes the options once, says what does not fit together
 --   html           function(node) -> markup for the first paint (page.lua says what a node is)
---   preprocess     function(value, props) -> what the handler gets, or nil and what is wrong with the caller's value
+--   preprocess     function(value, props, lenient) -> what the handler gets, or nil and what is wrong with the caller's
+--                  value; lenient: choices and bounds may have been changed by a handler, so they are not checked
 --   postprocess    function(value, props) -> the wire value, or nil and what is wrong with the handler's value
 --
 -- From the entries come the constructors of `ui`, /config, /gradio_api/info, the page and library.d.lua: a new component
@@ -43,7 +44,7 @@ check.kind("choice", function(v)
             and (type(v[2]) == "string" or type(v[2]) == "number")
     end
     return type(v) == "string" or type(v) == "number"
-end, "a choice (text, a number or { label, value })", "vitrine.choice")
+end, "a choice", "choices (text, numbers or { label, value })", "vitrine.choice")
 
 local common = {
     { name = "visible", type = 'boolean|"hidden"', default = true,

@@ -2,6 +2,7 @@
 
 local host = require "host"
 local check = require "check"
+local describe = require "describe"
 local builder = require "builder"
 local registry = require "registry"
 local schema = require "schema"
@@ -15,7 +16,7 @@ local create, resume, status, close = coroutine.create, coroutine.resume, corout
 local run = {}
 
 local null, or_null = values.null, values.or_null
-local functions = {}
+local functions, schemas, lenient = {}, {}, {}    -- by function id; by record
 
 local function name_of(record)
     local label = record.props.label
@@ -25,17 +26,27 @@ local function name_of(record)
     return record.name
 end
 
+-- Takes the events that can be run. An input that some event can change is read leniently: the visitor's page may have
+-- other choices or bounds than the ones it began with, and those live in the page.
 function run.load(list)
-    functions = {}
+    functions, schemas, lenient = {}, {}, {}
     for _, f in ipairs(list) do
         functions[f.id] = f
+        for _, record in ipairs(f.inputs) do
+            schemas[record] = record.entry.value(record.props)
+        end
+        for _, record in ipairs(f.outputs) do
+            lenient[record] = true
+        end
     end
 end
 
 -- -- values in --------------------------------------------------------------------------------------------------------
 
-local function problem(record, message)
-    return { __type__ = "validate", is_valid = false, message = message, parameter_name = name_of(record) }
+-- One entry of the list that callers read; the page finds the field by `component_id`.
+local function problem(f, place, message)
+    return { __type__ = "validate", is_valid = false, message = message, component_id = f.inputs[place].id,
+        parameter_name = describe.parameter_names(f)[place] }
 end
 
 -- One input for the handler, or nil and what is wrong with it.
@@ -48,12 +59,12 @@ local function read_input(record, value, context)
         value = nil
     end
     if value ~= nil and not entry.session then
-        local message = schema.check(entry.value(record.props), value)
+        local message = schema.check(schemas[record], value)
         if message then
             return nil, message
         end
     end
-    return entry.preprocess(value, record.props, record.output)
+    return entry.preprocess(value, record.props, lenient[record])
 end
 
 local function read_inputs(f, data, context)
@@ -66,7 +77,7 @@ local function read_inputs(f, data, context)
         local message
         out[i], message = read_input(record, data[i], context)
         if message then
-            problems[#problems + 1] = problem(record, message)
+            problems[#problems + 1] = problem(f, i, message)
         end
     end
     if #problems > 0 then
@@ -108,8 +119,8 @@ end
 
 local write_value
 
--- An update as it travels. API clients get the value alone when there is one.
-local function write_update(f, record, update, context)
+-- An update as it travels. (The gateway gives API clients the value alone.)
+local function write_update(f, record, update)
     local options = update_props(f, record, update)
     local wire = {}
     for name, value in pairs(options) do
@@ -118,9 +129,6 @@ local function write_update(f, record, update, context)
         else
             wire[name] = type(value) == "table" and values.copy(value) or value
         end
-    end
-    if context.api and wire.value ~= nil then
-        return wire.value
     end
     wire.__type__ = "update"
     return wire
@@ -139,7 +147,7 @@ function write_value(f, record, value)
     return or_null(wire)
 end
 
-local function write_output(f, record, value, context, state)
+local function write_output(f, record, value, state)
     local is_update = getmetatable(value) == builder.Update
     if record.entry.session then
         if is_update then
@@ -151,7 +159,7 @@ local function write_output(f, record, value, context, state)
         end
         return null
     elseif is_update then
-        return write_update(f, record, value, context)
+        return write_update(f, record, value)
     end
     return write_value(f, record, value)
 end
@@ -195,11 +203,11 @@ local function arrange(f, results)
     return results
 end
 
-local function write_outputs(f, results, context, state)
+local function write_outputs(f, results, state)
     results = arrange(f, results)
     local data = values.array()
     for i, record in ipairs(f.outputs) do
-        data[i] = write_output(f, record, results[i], context, state)
+        data[i] = write_output(f, record, results[i], state)
     end
     return data
 end
@@ -221,7 +229,7 @@ local function raised(thread, problem_value, state)
 end
 
 -- Runs the handler to its end; each coroutine.yield of the author's is a partial result.
-local function drive(f, inputs, context, state)
+local function drive(f, inputs, state)
     local thread = create(f.fn)
     local last
     local step = pack(resume(thread, unpack(inputs, 1, inputs.n)))
@@ -236,9 +244,9 @@ local function drive(f, inputs, context, state)
             if results.n == 0 and last then
                 return last
             end
-            return write_outputs(f, results, context, state)
+            return write_outputs(f, results, state)
         end
-        last = write_outputs(f, results, context, state)
+        last = write_outputs(f, results, state)
         host.partial(last)
         step = pack(resume(thread))
     end
@@ -247,12 +255,15 @@ end
 -- Runs function `id`; app.lua describes the arguments. Raises { kind = "user" | "validate" | "error", message, … }.
 function run.call(id, data, context)
     local f = functions[id]
-    if not f or not f.fn then
+    if not f then
         error({ kind = "error", message = format("there is no function %s", tostring(id)) }, 0)
     end
     local inputs = read_inputs(f, data, context)
     local state = {}
-    return drive(f, inputs, context, state), state
+    if not f.fn then
+        return values.array(), state    -- it only cancels others, or waits for its chain: the gateway did the work
+    end
+    return drive(f, inputs, state), state
 end
 
 return run

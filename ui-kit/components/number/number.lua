@@ -4,7 +4,7 @@ local schema = require "schema"
 local html = require "html"
 local markup = require "markup"
 
-local type, format, floor, tostring = type, string.format, math.floor, tostring
+local type, format, floor, huge = type, string.format, math.floor, math.huge
 local math_tointeger = math.tointeger
 
 -- Rounded to the decimals that `precision` asks for; without one as it is.
@@ -42,20 +42,22 @@ return {
             return 'option "minimum" of number is larger than "maximum"'
         end
     end,
-    preprocess = function(value, props)
+    preprocess = function(value, props, lenient)
         if not value then
             return nil
+        elseif lenient then
+            return round(value, props.precision)
         elseif props.minimum and value < props.minimum then
-            return nil, format("must be at least %s", tostring(props.minimum))
+            return nil, format("must be at least %s", html.number(props.minimum))
         elseif props.maximum and value > props.maximum then
-            return nil, format("must be at most %s", tostring(props.maximum))
+            return nil, format("must be at most %s", html.number(props.maximum))
         end
         return round(value, props.precision)
     end,
     postprocess = function(value, props)
         if type(value) ~= "number" then
             return nil, "takes a number, not a " .. type(value)
-        elseif value ~= value or value == math.huge or value == -math.huge then
+        elseif value ~= value or value == huge or value == -huge then
             return nil, "takes a finite number"
         end
         return round(value, props.precision)

@@ -4,7 +4,7 @@ local schema = require "schema"
 local html = require "html"
 local markup = require "markup"
 
-local type, format, floor, log = type, string.format, math.floor, math.log
+local type, format, floor, log, huge = type, string.format, math.floor, math.log, math.huge
 
 -- About a hundred steps from end to end, as a power of ten.
 local function natural_step(range)
@@ -54,7 +54,7 @@ return {
         return value
     end,
     postprocess = function(value)
-        if type(value) ~= "number" or value ~= value or value == math.huge or value == -math.huge then
+        if type(value) ~= "number" or value ~= value or value == huge or value == -huge then
             return nil, "takes a finite number"
         end
         return value

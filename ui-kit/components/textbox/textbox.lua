@@ -61,8 +61,8 @@ return {
             return 'option "max_length" of textbox must not be negative'
         end
     end,
-    preprocess = function(value, props)
-        if value and props.max_length and (utf8_len(value) or #value) > props.max_length then
+    preprocess = function(value, props, lenient)
+        if value and props.max_length and not lenient and (utf8_len(value) or #value) > props.max_length then
             return nil, format("must be at most %d characters long", props.max_length)
         end
         return value
