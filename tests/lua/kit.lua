@@ -5,6 +5,19 @@ local kit = {}
 local root
 local kit_modules = {}
 
+-- What a kit module sees: the globals that the sandbox has. Anything else, and any new global, is an error.
+local sandbox = {}
+for _, name in ipairs { "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen",
+    "rawset", "require", "select", "setmetatable", "tonumber", "tostring", "type", "xpcall", "string", "table", "math", "utf8",
+    "coroutine" } do
+    sandbox[name] = _G[name]
+end
+sandbox.debug = { traceback = debug.traceback }
+setmetatable(sandbox, {
+    __index = function(_, name) error("the kit uses the global " .. name, 2) end,
+    __newindex = function(_, name) error("the kit sets the global " .. name, 2) end,
+})
+
 -- Kit modules by the names of runtime/worker/embedded.h; chunks are named by their path in the repository.
 local function load_module(name)
     local component = name:match("^component%.(.+)$")
@@ -17,7 +30,7 @@ local function load_module(name)
     local source = file:read("a")
     file:close()
     kit_modules[name] = true
-    return assert(load(source, "@" .. path, "t"))
+    return assert(load(source, "@" .. path, "t", sandbox))
 end
 
 function kit.open(repository)

@@ -94,25 +94,31 @@ local function bad_output(f, record, message)
     error({ kind = "error", message = format("%s%s: the output %s %s", f.owner, place, name_of(record), message) }, 0)
 end
 
--- The options of an update, checked and completed as if the component were made with them.
+-- The options of an update but its value, checked and completed as if the component were made with them.
 local function update_props(f, record, update)
     local owner = format("%s (in ui.update%s)", record.name, update.where == "" and "" or " at " .. update.where)
-    local options, message = check.options(registry.update_schema(record.entry), owner, update.options)
+    local given, merged = {}, {}
+    for name, option in pairs(update.options) do
+        if name ~= "value" then
+            given[name] = option
+        end
+    end
+    local options, message = check.options(registry.update_schema(record.entry), owner, given)
     if options then
-        local merged = {}
-        for name, value in pairs(record.props) do
-            merged[name] = value
+        for name, option in pairs(record.props) do
+            merged[name] = option
         end
-        for name, value in pairs(options) do
-            merged[name] = value
+        for name, option in pairs(options) do
+            merged[name] = option
         end
+        merged.value = values.present(update.options.value)
         message = record.entry.prepare and record.entry.prepare(merged)
-        for name in pairs(options) do
-            options[name] = merged[name]
-        end
     end
     if message then
         bad_output(f, record, "cannot be updated: " .. message)
+    end
+    for name in pairs(options) do
+        options[name] = merged[name]
     end
     return options
 end
@@ -121,14 +127,12 @@ local write_value
 
 -- An update as it travels. (The gateway gives API clients the value alone.)
 local function write_update(f, record, update)
-    local options = update_props(f, record, update)
     local wire = {}
-    for name, value in pairs(options) do
-        if name == "value" then
-            wire.value = write_value(f, record, value)
-        else
-            wire[name] = type(value) == "table" and values.copy(value) or value
-        end
+    for name, option in pairs(update_props(f, record, update)) do
+        wire[name] = type(option) == "table" and values.copy(option) or option
+    end
+    if update.options.value ~= nil then
+        wire.value = write_value(f, record, update.options.value)
     end
     wire.__type__ = "update"
     return wire

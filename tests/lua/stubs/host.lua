@@ -30,12 +30,14 @@ end
 
 -- As in the worker: a wait inside a coroutine of the author's passes through it to the host, and the answer back.
 local raw_resume = coroutine.resume
+host.raw_resume = raw_resume
 
-local function pass(thread, ok, first, ...)
+local function pass(thread, ...)
+    local ok, first = ...
     if ok and first == WAIT then
-        return pass(thread, raw_resume(thread, coroutine.yield(WAIT, ...)))
+        return pass(thread, raw_resume(thread, coroutine.yield(select(2, ...))))
     end
-    return ok, first, ...
+    return ...
 end
 
 function coroutine.resume(thread, ...)

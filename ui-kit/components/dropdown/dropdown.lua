@@ -2,9 +2,9 @@
 
 local schema = require "schema"
 local choices = require "choices"
-local values = require "values"
 local html = require "html"
 local markup = require "markup"
+local values = require "values"
 
 local type, ipairs, format, concat = type, ipairs, string.format, table.concat
 

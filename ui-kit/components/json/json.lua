@@ -1,9 +1,9 @@
 -- json: any JSON value, shown as a tree.
 
 local schema = require "schema"
-local values = require "values"
 local html = require "html"
 local markup = require "markup"
+local values = require "values"
 
 return {
     name = "json",

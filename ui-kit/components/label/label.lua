@@ -5,8 +5,8 @@
 
 local schema = require "schema"
 local html = require "html"
-local values = require "values"
 local markup = require "markup"
+local values = require "values"
 
 local type, next, pairs, ipairs, sort, concat = type, next, pairs, ipairs, table.sort, table.concat
 local format, floor, min = string.format, math.floor, math.min

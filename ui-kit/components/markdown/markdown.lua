@@ -1,9 +1,9 @@
 -- markdown: formatted text.
 
+local host = require "host"
 local schema = require "schema"
 local html = require "html"
 local markup = require "markup"
-local host = require "host"
 
 local type, find, gmatch, gsub, rep = type, string.find, string.gmatch, string.gsub, string.rep
 

@@ -2,9 +2,9 @@
 
 local schema = require "schema"
 local files = require "files"
-local values = require "values"
 local html = require "html"
 local markup = require "markup"
+local values = require "values"
 
 local next, find, floor, max = next, string.find, math.floor, math.max
 

@@ -1,4 +1,10 @@
 -- tabs: shows one of the tabs it holds.
+
+local html = require "html"
+local markup = require "markup"
+
+local ipairs, concat = ipairs, table.concat
+
 -- The node of the tab that is shown: the one that `selected` names, else the first.
 local function selected(node)
     for i, item in ipairs(node.items) do
@@ -16,9 +22,6 @@ local function button(item)
         tabindex = item.selected and 0 or -1, disabled = not item.props.interactive, hidden = item.props.visible ~= true,
     }, html.text(item.props.label))
 end
-
-local html = require "html"
-local markup = require "markup"
 
 return {
     name = "tabs",
