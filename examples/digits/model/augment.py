@@ -15,6 +15,7 @@ from prepare import GLYPH, INK, SIDE
 FIELD = 64          # pixels of a distance map, which has a margin of two data cells
 CELLS = 12          # data cells across it
 LEVELS = (0.2, 0.32, 0.45)
+OFFSETS = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))    # clockwise from above
 FINE = 3            # sub-pixels per pixel and direction while inking
 
 
@@ -29,8 +30,7 @@ def neighbours(shapes):
     """The eight neighbours of every pixel, clockwise from above."""
     p = np.pad(shapes, ((0, 0), (1, 1), (1, 1)))
     size = shapes.shape[1]
-    offsets = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
-    return [p[:, 1 + dy:1 + dy + size, 1 + dx:1 + dx + size] for dy, dx in offsets]
+    return [p[:, 1 + dy:1 + dy + size, 1 + dx:1 + dx + size] for dy, dx in OFFSETS]
 
 
 def skeletons(shapes):
@@ -54,17 +54,70 @@ def skeletons(shapes):
     return shapes
 
 
-def distance_maps(images):
-    """Per digit: distance to the skeleton, and to the edge (negative inside), at each level; in pixels of the map."""
+def draw_line(line, start, end):
+    """A straight line between two (y, x) places."""
+    line[tuple(np.linspace(a, b, 2 * FIELD).round().astype(int).clip(0, FIELD - 1) for a, b in zip(start, end))] = True
+
+
+def without_bar(line):
+    """A seven as it is drawn without a bar across: a level, wide top, then straight from its corner to the foot."""
+    rows, columns = np.nonzero(line)
+    top, height = rows.min(), np.ptp(rows)
+    high = rows <= top + height // 3
+    corner = columns[high][(columns[high] - rows[high]).argmax()]
+    width = max(corner - columns[high].min(), 0.6 * height)
+    plain = np.zeros_like(line)
+    draw_line(plain, (top, corner - width), (top, corner))
+    draw_line(plain, (top, corner), (rows.max(), columns[rows.argmax()]))
+    return plain
+
+
+def with_foot(line):
+    """A one that stands on a line, as in print."""
+    rows, columns = np.nonzero(line)
+    foot, middle, half = rows.max(), columns[rows.argmax()], np.ptp(rows) // 3
+    printed = line.copy()
+    draw_line(printed, (foot, middle - half), (foot, middle + half))
+    return printed
+
+
+def with_flag(line):
+    """A one as an upright line with a short flag that falls to the left."""
+    rows, columns = np.nonzero(line)
+    top, height, middle = rows.min(), np.ptp(rows), columns[rows.argmax()]
+    plain = np.zeros_like(line)
+    draw_line(plain, (top, middle), (rows.max(), middle))
+    draw_line(plain, (top, middle), (top + 0.28 * height, middle - 0.32 * height))
+    return plain
+
+
+# Ways to write a digit that the data set has hardly or not at all, made from the ways that it has.
+OTHER_WAYS = ((1, with_foot), (1, with_flag), (7, without_bar))
+USUAL_PEN = 0.5 * FIELD / CELLS     # half the width of the data set's lines, in pixels of a map
+
+
+def other_way(way, lines):
+    """The distance maps of a digit in another way of writing, from its skeletons at each level."""
+    distances = np.stack([ndimage.distance_transform_edt(~way(line)) for line in lines])
+    return np.stack([distances, distances - USUAL_PEN])
+
+
+def distance_maps(images, targets):
+    """Distances to the skeleton and to the edge (negative inside) at each level, and the digits' classes.
+
+    In pixels of the map: digit, kind, level, y, x. Other ways of writing follow after the digits themselves.
+    """
     smooth = np.stack([enlarge(image) for image in images])
     peak = smooth.max(axis=(1, 2), keepdims=True)
-    lines, edges = [], []
-    for level in LEVELS:
-        shapes = smooth > level * peak
-        lines.append([ndimage.distance_transform_edt(~s) for s in skeletons(shapes)])
-        edges.append([ndimage.distance_transform_edt(~s) - ndimage.distance_transform_edt(s) for s in shapes])
-    stack = np.stack([np.array(lines), np.array(edges)]).astype(np.float32)
-    return torch.from_numpy(stack).permute(2, 0, 1, 3, 4).contiguous()      # digit, kind, level, y, x
+    shapes = np.stack([smooth > level * peak for level in LEVELS], axis=1)
+    lines = skeletons(shapes.reshape(-1, FIELD, FIELD)).reshape(shapes.shape)
+    away = ndimage.distance_transform_edt
+    maps = [np.stack([[away(~s) for s in line], [away(~s) - away(s) for s in shape]])
+            for line, shape in zip(lines, shapes)]
+    others = [(i, way) for digit, way in OTHER_WAYS for i in np.flatnonzero(targets == digit)]
+    maps += [other_way(way, lines[i]) for i, way in others]
+    classes = np.concatenate([targets, targets[[i for i, _ in others]]]).astype(np.int64)
+    return torch.from_numpy(np.stack(maps).astype(np.float32)), torch.from_numpy(classes)
 
 
 def hand_frames(count, random):

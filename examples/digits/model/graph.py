@@ -120,6 +120,7 @@ OPERATORS = {
     "Div": lambda a, x, y: x / y,
     "Flatten": lambda a, x: x.flatten(a.get("axis", 1)),
     "Gemm": gemm,
+    "Identity": lambda a, x: x,
     "MaxPool": max_pool,
     "ReduceMax": reduce_by(torch.amax),
     "ReduceMin": reduce_by(torch.amin),

@@ -122,8 +122,21 @@ class Augment(unittest.TestCase):
         self.assertGreaterEqual(line.any(axis=2).sum(), 6)
         self.assertEqual(line.sum(axis=2).max(), 1)
 
+    def test_other_ways_of_writing(self):
+        seven = np.zeros((augment.FIELD, augment.FIELD), bool)
+        seven[10, 20:41] = seven[10:51, 40] = seven[30, 30:51] = True
+        plain = augment.without_bar(seven)
+        self.assertEqual(plain[30].sum(), 1)
+        self.assertTrue(plain[10, 20] and plain[50, 40])
+        one = np.zeros_like(seven)
+        one[10:51, 32] = True
+        self.assertGreater(augment.with_foot(one)[50].sum(), 20)
+        self.assertTrue(augment.with_flag(one)[21, 20:23].any())
+
     def test_same_seed_same_pictures(self):
-        maps = augment.distance_maps(np.random.default_rng(0).integers(0, 17, (3, 8, 8)).astype(float))
+        images = np.random.default_rng(0).integers(0, 17, (3, 8, 8)).astype(float)
+        maps, classes = augment.distance_maps(images, np.array([0, 4, 5]))
+        self.assertEqual(classes.tolist(), [0, 4, 5])
         first, again = (augment.likenesses(maps, torch.Generator().manual_seed(8)) for _ in range(2))
         self.assertTrue(torch.equal(first, again))
         self.assertEqual(tuple(first.shape), (3, 1, prepare.SIDE, prepare.SIDE))

@@ -20,7 +20,7 @@ from network import Digits, count_weights, scores
 from prepare import SIDE, scanned
 
 SEED = 20
-EPOCHS = 60
+EPOCHS = 50
 LIKENESSES = 3      # pictures per digit and epoch
 BATCH = 64
 SCANNED = 0.15      # share of pictures taken from the data as they are
@@ -40,14 +40,16 @@ def epoch_pictures(maps, plain, random):
     """The pictures of one epoch: new likenesses, now and then the scanned digit itself."""
     pictures = torch.cat([augment.likenesses(maps, random) for _ in range(LIKENESSES)])
     pictures = (pictures * 255).round() / 255
-    keep = torch.rand(len(pictures), 1, 1, 1, generator=random) < SCANNED
-    return torch.where(keep, plain.repeat(LIKENESSES, 1, 1, 1), pictures)
+    rows = torch.arange(len(pictures)) % len(maps)
+    keep = (rows < len(plain)) & (torch.rand(len(pictures), generator=random) < SCANNED)
+    pictures[keep] = plain[rows[keep]]
+    return pictures
 
 
 def train(network, images, targets, random):
-    maps = augment.distance_maps(images)
+    maps, classes = augment.distance_maps(images, targets)
     plain = torch.from_numpy(as_pictures(images)).float().unsqueeze(1) / 255
-    classes = torch.from_numpy(targets).repeat(LIKENESSES)
+    classes = classes.repeat(LIKENESSES)
     steps = EPOCHS * -(-len(classes) // BATCH)
     optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=4e-3, total_steps=steps)
