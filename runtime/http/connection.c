@@ -56,6 +56,7 @@ struct http_connection *http_connection_new(struct http_server *server, int fd, 
     connection->born = server->now;
     connection->keep_alive = true;
     connection->reading = true;
+    connection->timed = HTTP_TIMED_HEAD;
     event_assign(&connection->event, server->base, fd, EV_READ | EV_PERSIST, on_event, connection);
     event_add(&connection->event, NULL);
     http_server_link(server, connection, 0);
@@ -118,7 +119,8 @@ static bool may_stay_open(const struct http_connection *connection) {
 /* Parses the head at the start of `data` and starts its exchange: bytes consumed, or ERROR_AGAIN. */
 static ssize_t begin_request(struct http_connection *connection, struct text data) {
     struct http_server *server = connection->server;
-    if (data.length == 0)
+    connection->blocked = connection->output.queued > BOUNDS_HTTP_QUEUE_HIGH_BYTES;
+    if (data.length == 0 || connection->blocked)
         return ERROR_AGAIN;
     int length = http_head_parse_request(&server->parser, data);
     if (length < 0) {
@@ -131,6 +133,7 @@ static ssize_t begin_request(struct http_connection *connection, struct text dat
     connection->keep_alive = server->parser.head.keep_alive && may_stay_open(connection);
     connection->phase = HTTP_PHASE_BUSY;
     connection->deadline = 0;
+    connection->timed = HTTP_TIMED_NOTHING;
     server->counts.requests++;
     connection->exchange = http_exchange_new(connection, &server->parser.head);
     server->callbacks->on_request(server->context, connection->exchange);
@@ -160,18 +163,6 @@ static void keep_rest(struct http_connection *connection, struct text data, size
     }
 }
 
-static void set_phase(struct http_connection *connection) {
-    const struct http_limits *limits = connection->server->limits;
-    if (connection->phase > HTTP_PHASE_HEAD || connection->closing)
-        return;
-    bool begun = connection->held.length > 0;
-    if (begun && connection->phase == HTTP_PHASE_IDLE && connection->requests)
-        http_connection_arm(connection, limits->head_ms);
-    else if (!begun && connection->requests)
-        http_connection_arm(connection, limits->idle_ms);
-    connection->phase = begun ? HTTP_PHASE_HEAD : HTTP_PHASE_IDLE;
-}
-
 /* Goes as far as the bytes reach: bodies to their handlers, then the next request. */
 static void step(struct http_connection *connection, struct text data, bool from_held) {
     size_t used = 0;
@@ -184,7 +175,8 @@ static void step(struct http_connection *connection, struct text data, bool from
         used += (size_t)count;
     }
     keep_rest(connection, data, used, from_held);
-    set_phase(connection);
+    if (connection->phase <= HTTP_PHASE_HEAD)
+        connection->phase = connection->held.length && !connection->blocked ? HTTP_PHASE_HEAD : HTTP_PHASE_IDLE;
 }
 
 static void step_held(struct http_connection *connection) {
@@ -260,6 +252,7 @@ static void start_linger(struct http_connection *connection) {
     connection->phase = HTTP_PHASE_LINGER;
     buffer_release(&connection->held);
     set_interest(connection, true, false);
+    connection->timed = HTTP_TIMED_LINGER;
     http_connection_arm(connection, BOUNDS_HTTP_LINGER_MS);
 }
 
@@ -277,28 +270,45 @@ static bool wants_reading(const struct http_connection *connection) {
         return true;
     if (connection->closing)
         return connection->reading && connection->unread;
-    if (connection->exchange && !http_exchange_wants_data(connection->exchange))
+    if (connection->blocked || (connection->exchange && !http_exchange_wants_data(connection->exchange)))
         return connection->held.length < HELD_BYTES;
     return true;
 }
 
-/* A body under way or an output that waits is looked at in windows; everything else in BUSY is the handler's time. */
-static void watch_progress(struct http_connection *connection) {
+static uint32_t progress_window(const struct http_connection *connection) {
     const struct http_limits *limits = connection->server->limits;
-    bool receiving = connection->exchange && http_exchange_is_receiving(connection->exchange);
+    if (connection->exchange && http_exchange_is_receiving(connection->exchange))
+        return limits->body_ms;
+    return connection->writing ? limits->write_stall_ms / STALL_CHECKS : 0;
+}
+
+static enum http_timed timed_by_state(const struct http_connection *connection) {
     if (connection->phase == HTTP_PHASE_LINGER)
+        return HTTP_TIMED_LINGER;
+    if (progress_window(connection))
+        return HTTP_TIMED_PROGRESS;
+    if (connection->phase == HTTP_PHASE_BUSY)
+        return HTTP_TIMED_NOTHING;
+    return connection->phase == HTTP_PHASE_HEAD || connection->requests == 0 ? HTTP_TIMED_HEAD : HTTP_TIMED_IDLE;
+}
+
+/* A deadline is set when its reason begins and never moved while it lasts: drops of bytes do not buy time. */
+static void schedule(struct http_connection *connection) {
+    const struct http_limits *limits = connection->server->limits;
+    enum http_timed timed = timed_by_state(connection);
+    if (timed == connection->timed)
         return;
-    if (!connection->writing && !(receiving && connection->phase == HTTP_PHASE_BUSY)) {
-        if (connection->phase == HTTP_PHASE_BUSY)
-            connection->deadline = 0;
-        return;
-    }
-    uint32_t window = receiving ? limits->body_ms : limits->write_stall_ms / STALL_CHECKS;
-    if (connection->deadline == 0 && window) {
-        connection->stalls = 0;
-        connection->progressed = false;
-        http_connection_arm(connection, window);
-    }
+    const uint32_t times[] = {
+        [HTTP_TIMED_NOTHING] = 0,
+        [HTTP_TIMED_HEAD] = limits->head_ms,
+        [HTTP_TIMED_IDLE] = limits->idle_ms,
+        [HTTP_TIMED_PROGRESS] = progress_window(connection),
+        [HTTP_TIMED_LINGER] = BOUNDS_HTTP_LINGER_MS,
+    };
+    connection->timed = timed;
+    connection->stalls = 0;
+    connection->progressed = false;
+    http_connection_arm(connection, times[timed]);
 }
 
 void http_connection_flush(struct http_connection *connection) {
@@ -320,9 +330,13 @@ void http_connection_flush(struct http_connection *connection) {
     }
     bool reading = wants_reading(connection);
     set_interest(connection, reading, connection->output.queued > 0);
-    watch_progress(connection);
-    if (connection->exchange && connection->output.queued <= BOUNDS_HTTP_QUEUE_LOW_BYTES)
+    schedule(connection);
+    if (connection->output.queued > BOUNDS_HTTP_QUEUE_LOW_BYTES)
+        return;
+    if (connection->exchange)
         http_exchange_drained(connection->exchange);
+    else if (connection->blocked)
+        http_connection_touch(connection);
 }
 
 /* ---- deadlines ---- */
@@ -343,17 +357,16 @@ static void check_progress(struct http_connection *connection) {
             return;
         }
     }
-    connection->deadline = 0;
-    watch_progress(connection);
+    http_connection_arm(connection, progress_window(connection));
 }
 
 void http_connection_expire(struct http_connection *connection) {
     connection->deadline = 0;
     if (connection->dead)
         return;
-    if (connection->phase == HTTP_PHASE_BUSY || connection->writing)
+    if (connection->timed == HTTP_TIMED_PROGRESS)
         check_progress(connection);
-    else if (connection->phase == HTTP_PHASE_HEAD && connection->held.length)
+    else if (connection->timed == HTTP_TIMED_HEAD && connection->held.length)
         http_connection_refuse(connection, 408, "the request did not arrive in time");
     else
         http_connection_kill(connection);

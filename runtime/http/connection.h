@@ -12,6 +12,15 @@
 #include "runtime/http/output.h"
 #include "runtime/http/server.h"
 
+/* What the deadline is for. */
+enum http_timed {
+    HTTP_TIMED_NOTHING, /* the handler's time */
+    HTTP_TIMED_HEAD,    /* a head must be whole */
+    HTTP_TIMED_IDLE,
+    HTTP_TIMED_PROGRESS, /* a body that comes, an output that leaves: looked at in windows */
+    HTTP_TIMED_LINGER,
+};
+
 enum http_phase {
     HTTP_PHASE_IDLE,   /* between requests */
     HTTP_PHASE_HEAD,   /* a head has begun */
@@ -34,6 +43,7 @@ struct http_connection {
     uint32_t requests;
     uint32_t lingered;  /* bytes read while lingering */
     uint8_t phase;
+    uint8_t timed;
     uint8_t stalls;     /* checks in a row without progress of the output */
     bool keep_alive : 1;
     bool dirty : 1;
@@ -43,6 +53,7 @@ struct http_connection {
     bool writing : 1;   /* EV_WRITE is armed */
     bool reading : 1;   /* EV_READ is armed */
     bool progressed : 1; /* output since the last check */
+    bool blocked : 1;    /* too much output waits to begin another request */
 };
 
 struct http_connection *http_connection_new(struct http_server *server, int fd, const struct http_peer *peer);

@@ -11,7 +11,7 @@
 
 struct http_segment {
     struct http_segment *next;
-    const char *data; /* what is left to send */
+    char *data; /* what is left to send; written only while it is our own */
     size_t length;
     size_t room; /* bytes free behind data + length; 0 for borrowed bytes */
     void (*release)(void *owner);
@@ -64,7 +64,7 @@ char *http_output_reserve(struct http_output *output, size_t length) {
         size_t room = output->queued ? SEGMENT_LARGE : SEGMENT_SMALL;
         segment = add_segment(output, length > room ? length : room);
     }
-    char *place = (char *)segment->data + segment->length;
+    char *place = segment->data + segment->length;
     segment->length += length;
     segment->room -= length;
     output->queued += length;
@@ -84,7 +84,7 @@ void http_output_refer(struct http_output *output, struct text data, void (*rele
         return;
     }
     struct http_segment *segment = add_segment(output, 0);
-    segment->data = data.data;
+    memcpy(&segment->data, &data.data, sizeof(data.data)); /* room is 0: never written */
     segment->length = data.length;
     segment->release = release;
     segment->owner = owner;
@@ -109,7 +109,7 @@ ssize_t http_output_flush(struct http_output *output, int fd) {
         struct iovec vectors[VECTORS];
         size_t count = 0, bytes = 0;
         for (struct http_segment *segment = output->first; segment && count < VECTORS; segment = segment->next) {
-            vectors[count++] = (struct iovec){(void *)segment->data, segment->length};
+            vectors[count++] = (struct iovec){segment->data, segment->length};
             bytes += segment->length;
         }
         struct msghdr message = {.msg_iov = vectors, .msg_iovlen = count};
@@ -117,7 +117,7 @@ ssize_t http_output_flush(struct http_output *output, int fd) {
                                   : sendmsg(fd, &message, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
-        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        if (sent < 0 && errno == EAGAIN)
             return total;
         if (sent < 0)
             return errno == EPIPE || errno == ECONNRESET ? ERROR_CLOSED : ERROR_SYSTEM;
