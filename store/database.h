@@ -6,6 +6,7 @@
 #ifndef STORE_DATABASE_H
 #define STORE_DATABASE_H
 
+#include "runtime/base/buffer.h"
 #include "runtime/base/error.h"
 #include "runtime/base/map.h"
 #include "runtime/base/text.h"

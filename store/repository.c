@@ -109,7 +109,8 @@ static void repository_path(struct buffer *out, const char *data, int64_t id)
 static int make_bare(const char *path)
 {
     remove_tree(path); /* only what a crash before the row's commit left can be there */
-    git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;
+    git_repository_init_options options;
+    git_repository_init_options_init(&options, GIT_REPOSITORY_INIT_OPTIONS_VERSION);
     options.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKPATH;
     options.mode = 0700;
     options.initial_head = "main";
