@@ -73,6 +73,8 @@
 #define BOUNDS_SESSION_RESULT_BYTES (16u << 20) /* finished answers that wait for a page's stream */
 #define BOUNDS_STATES_BYTES (256u << 20)        /* ui.state of all sessions */
 #define BOUNDS_SESSION_SMALL_BYTES 16384
+#define BOUNDS_WORKER_FAILURES 3
+#define BOUNDS_PULSE_MS 50
 #define BOUNDS_RESULT_KEEP_MS 600000
 #define BOUNDS_HEARTBEAT_MS 15000
 #define BOUNDS_CLOSE_LINGER_MS 500
@@ -101,6 +103,7 @@
 #define BOUNDS_README_BYTES (256u << 10)
 #define BOUNDS_MANIFEST_BYTES (8u << 20)
 #define BOUNDS_DESCRIBE_MS 5000
+#define BOUNDS_GIT_WALL_MS 600000
 #define BOUNDS_DESCRIBE_WALL_MS 15000
 
 /* ---- store ---- */

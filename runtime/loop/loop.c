@@ -1,0 +1,280 @@
+#include "runtime/loop/loop.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/time.h>
+
+#include "runtime/base/error.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/memory.h"
+
+struct loop_channel {
+    struct channel channel; /* first: a channel pointer is a loop_channel pointer */
+    struct loop *loop;
+    struct loop_channel *next;
+    struct event *readable, *writable;
+    loop_message_callback *on_message;
+    loop_close_callback *on_close;
+    void *context;
+    bool busy;     /* inside its own callback: freed only afterwards */
+    bool detached;
+};
+
+static struct timeval loop_timeval(uint64_t ms)
+{
+    return (struct timeval){.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+}
+
+int loop_init(struct loop *loop)
+{
+    struct event_config *config = event_config_new();
+
+    *loop = (struct loop){0};
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+    loop->base = event_base_new_with_config(config);
+    event_config_free(config);
+    return loop->base ? 0 : ERROR_SYSTEM;
+}
+
+static void loop_channel_free(struct loop_channel *attached)
+{
+    struct loop_channel **at = &attached->loop->channels;
+
+    while (*at && *at != attached)
+        at = &(*at)->next;
+    if (*at)
+        *at = attached->next;
+    event_free(attached->readable);
+    event_free(attached->writable);
+    channel_release(&attached->channel);
+    free(attached);
+}
+
+void loop_release(struct loop *loop)
+{
+    while (loop->channels)
+        loop_channel_free(loop->channels);
+    if (loop->base)
+        event_base_free(loop->base);
+    *loop = (struct loop){0};
+}
+
+void loop_stop(struct loop *loop)
+{
+    loop->stopped = true;
+    event_base_loopbreak(loop->base);
+}
+
+/* -- channels -- */
+
+static void loop_channel_close(struct loop_channel *attached, int result)
+{
+    loop_close_callback *on_close = attached->on_close;
+    void *context = attached->context;
+
+    attached->busy = false;
+    loop_channel_free(attached);
+    if (on_close)
+        on_close(context, result);
+}
+
+static void loop_channel_message(void *context, struct message_in *message)
+{
+    struct loop_channel *attached = context;
+
+    if (!attached->detached)
+        attached->on_message(attached->context, message);
+}
+
+static void loop_channel_readable(evutil_socket_t fd, short events, void *context)
+{
+    struct loop_channel *attached = context;
+
+    (void)fd, (void)events;
+    attached->busy = true;
+    int result = channel_receive(&attached->channel, loop_channel_message, attached);
+    attached->busy = false;
+    if (attached->detached)
+        loop_channel_free(attached);
+    else if (result < 0)
+        loop_channel_close(attached, result);
+}
+
+static void loop_channel_flush(struct loop_channel *attached)
+{
+    int result = channel_flush(&attached->channel);
+
+    if (result == ERROR_AGAIN)
+        event_add(attached->writable, NULL); /* only after a short write */
+    else if (result < 0)
+        loop_channel_close(attached, result);
+}
+
+static void loop_channel_writable(evutil_socket_t fd, short events, void *context)
+{
+    (void)fd, (void)events;
+    loop_channel_flush(context);
+}
+
+struct channel *loop_channel_attach(struct loop *loop, int fd, enum message_role own, enum message_role peer, unsigned flags,
+                                    loop_message_callback *on_message, loop_close_callback *on_close, void *context)
+{
+    struct loop_channel *attached = MEMORY_NEW(struct loop_channel);
+
+    fd_set_nonblocking(fd);
+    channel_init(&attached->channel, fd, own, peer, flags);
+    attached->loop = loop;
+    attached->on_message = on_message;
+    attached->on_close = on_close;
+    attached->context = context;
+    attached->readable = event_new(loop->base, fd, EV_READ | EV_PERSIST, loop_channel_readable, attached);
+    attached->writable = event_new(loop->base, fd, EV_WRITE, loop_channel_writable, attached);
+    event_add(attached->readable, NULL);
+    attached->next = loop->channels;
+    loop->channels = attached;
+    return &attached->channel;
+}
+
+void loop_channel_detach(struct loop *loop, struct channel *channel)
+{
+    struct loop_channel *attached = (struct loop_channel *)channel;
+
+    (void)loop;
+    if (!attached || attached->detached)
+        return;
+    channel_flush(channel); /* a last word, as far as the socket takes it */
+    attached->detached = true;
+    if (!attached->busy)
+        loop_channel_free(attached);
+}
+
+/* -- the end of a turn -- */
+
+static void loop_run_deferred(struct loop *loop)
+{
+    while (loop->deferred) {
+        struct loop_deferred *deferred = loop->deferred;
+        loop->deferred = deferred->next;
+        deferred->queued = false;
+        deferred->callback(deferred->context);
+    }
+}
+
+static void loop_flush_channels(struct loop *loop)
+{
+    struct loop_channel *next;
+
+    for (struct loop_channel *attached = loop->channels; attached; attached = next) {
+        next = attached->next;
+        if (channel_wants_write(&attached->channel) && !event_pending(attached->writable, EV_WRITE, NULL))
+            loop_channel_flush(attached);
+    }
+}
+
+void loop_run(struct loop *loop)
+{
+    loop->stopped = false;
+    while (!loop->stopped) {
+        loop_run_deferred(loop);
+        loop_flush_channels(loop);
+        if (loop->stopped || event_base_loop(loop->base, EVLOOP_ONCE) < 0)
+            break;
+    }
+    loop_run_deferred(loop);
+    loop_flush_channels(loop);
+}
+
+void loop_defer(struct loop *loop, struct loop_deferred *deferred)
+{
+    struct loop_deferred **at = &loop->deferred;
+
+    if (deferred->queued)
+        return;
+    while (*at)
+        at = &(*at)->next;
+    *at = deferred;
+    deferred->next = NULL;
+    deferred->queued = true;
+}
+
+void loop_cancel(struct loop *loop, struct loop_deferred *deferred)
+{
+    struct loop_deferred **at = &loop->deferred;
+
+    while (*at && *at != deferred)
+        at = &(*at)->next;
+    if (*at)
+        *at = deferred->next;
+    deferred->queued = false;
+}
+
+/* -- timers, watches, signals -- */
+
+static void loop_timer_fired(evutil_socket_t fd, short events, void *context)
+{
+    struct loop_timer *timer = context;
+
+    (void)fd, (void)events;
+    timer->callback(timer->context);
+}
+
+void loop_timer_init(struct loop *loop, struct loop_timer *timer, void (*callback)(void *context), void *context)
+{
+    timer->callback = callback;
+    timer->context = context;
+    timer->event = evtimer_new(loop->base, loop_timer_fired, timer);
+}
+
+void loop_timer_release(struct loop_timer *timer)
+{
+    if (timer->event)
+        event_free(timer->event);
+    timer->event = NULL;
+}
+
+void loop_timer_start(struct loop_timer *timer, uint64_t ms)
+{
+    struct timeval delay = loop_timeval(ms);
+
+    evtimer_add(timer->event, &delay);
+}
+
+void loop_timer_stop(struct loop_timer *timer)
+{
+    if (timer->event)
+        evtimer_del(timer->event);
+}
+
+static void loop_watch_fired(evutil_socket_t fd, short events, void *context)
+{
+    struct loop_watch *watch = context;
+
+    (void)events;
+    watch->callback(watch->context, (int)fd);
+}
+
+static void loop_watch_add(struct loop *loop, struct loop_watch *watch, int fd, short events, void (*callback)(void *, int), void *context)
+{
+    watch->callback = callback;
+    watch->context = context;
+    watch->event = event_new(loop->base, fd, events, loop_watch_fired, watch);
+    event_add(watch->event, NULL);
+}
+
+void loop_watch_init(struct loop *loop, struct loop_watch *watch, int fd, bool write, void (*callback)(void *context, int fd), void *context)
+{
+    loop_watch_add(loop, watch, fd, (short)((write ? EV_WRITE : EV_READ) | EV_PERSIST), callback, context);
+}
+
+void loop_signal_init(struct loop *loop, struct loop_watch *watch, int number, void (*callback)(void *context, int number), void *context)
+{
+    loop_watch_add(loop, watch, number, EV_SIGNAL | EV_PERSIST, callback, context);
+}
+
+void loop_watch_release(struct loop_watch *watch)
+{
+    if (watch->event)
+        event_free(watch->event);
+    watch->event = NULL;
+}
