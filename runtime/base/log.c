@@ -1,0 +1,90 @@
+#include "runtime/base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/bounds.h"
+#include "runtime/base/buffer.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/json.h"
+
+static const char *program_name = "vitrine";
+static enum log_level lowest_level = LOG_LEVEL_INFO;
+static bool as_json;
+
+static const char *const level_names[] = {"debug", "info", "warning", "error"};
+
+void log_init(const char *program)
+{
+    const char *form = getenv("VITRINE_LOG");
+    program_name = program;
+    as_json = form && *form ? strcmp(form, "json") == 0 : !isatty(STDERR_FILENO);
+}
+
+void log_set_level(enum log_level level)
+{
+    lowest_level = level;
+}
+
+/* What strangers put into a line must neither end it nor drive the terminal. */
+static void write_escaped(struct buffer *line, struct text message)
+{
+    for (size_t i = 0; i < message.length; i++) {
+        unsigned char byte = (unsigned char)message.data[i];
+        if (byte < 0x20 || byte == 0x7F)
+            buffer_format(line, "\\x%02x", byte);
+        else
+            buffer_byte(line, (char)byte);
+    }
+}
+
+static void write_for_people(struct buffer *line, enum log_level level, struct text message)
+{
+    BUFFER_AUTO struct buffer stamp = BUFFER_EMPTY;
+    clock_write_iso(&stamp, clock_wall_ms());
+    buffer_text(line, text_head(text_skip(buffer_view(&stamp), 11), 12));
+    buffer_format(line, " %s: ", program_name);
+    if (level >= LOG_LEVEL_WARNING)
+        buffer_format(line, "%s: ", level_names[level]);
+    write_escaped(line, message);
+}
+
+static void write_for_machines(struct buffer *line, enum log_level level, struct text message)
+{
+    buffer_string(line, "{\"time\":\"");
+    clock_write_iso(line, clock_wall_ms());
+    buffer_byte(line, '"');
+    json_write_member(line, "level", text_from(level_names[level]));
+    json_write_member(line, "program", text_from(program_name));
+    json_write_member(line, "message", message);
+    buffer_byte(line, '}');
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+    char message[BOUNDS_LOG_LINE_BYTES];
+    int saved = errno;
+    va_list arguments;
+    if (level < lowest_level)
+        return;
+    va_start(arguments, format);
+    int length = vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return;
+    struct text text = {message, (size_t)length < sizeof message ? (size_t)length : sizeof message - 1};
+    BUFFER_AUTO struct buffer line = BUFFER_EMPTY;
+    (as_json ? write_for_machines : write_for_people)(&line, level, text);
+    buffer_byte(&line, '\n');
+    /* one write per line, so that lines of several processes do not mix; a full or closed stderr loses it */
+    ssize_t put;
+    do {
+        put = write(STDERR_FILENO, line.data, line.length);
+    } while (put < 0 && errno == EINTR);
+    errno = saved;
+}
