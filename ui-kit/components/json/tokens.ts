@@ -1,0 +1,19 @@
+export type Token = ["" | "key" | "text" | "number" | "word", string];
+
+const PATTERN = /("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|\b(true|false|null)\b/g;
+
+/** JSON text cut into what is coloured and what is not; joined again it is the text. */
+export function tokens(text: string): Token[] {
+  const list: Token[] = [];
+  let from = 0;
+  for (const match of text.matchAll(PATTERN)) {
+    if (match.index > from) list.push(["", text.slice(from, match.index)]);
+    const [whole, quoted, colon, number] = match;
+    if (quoted) list.push([colon ? "key" : "text", quoted]);
+    else list.push([number ? "number" : "word", whole]);
+    if (colon) list.push(["", colon]);
+    from = match.index + whole.length;
+  }
+  if (from < text.length) list.push(["", text.slice(from)]);
+  return list;
+}

@@ -1,0 +1,134 @@
+// The site's pages work without this; with it frames get their content's height, code can be copied, logs follow, and the
+// visitor can choose light or dark.
+import { readFrames } from "./core/sse.ts";
+import { bounds } from "./bounds.ts";
+import { logLine } from "./site/log.ts";
+import { nextTheme, themeCookie, type Choice } from "./site/theme.ts";
+
+const frames = [...document.querySelectorAll<HTMLIFrameElement>("iframe[data-demo-frame]")];
+
+function currentTheme(): Choice {
+  const theme = document.documentElement.dataset["theme"];
+  return theme === "light" || theme === "dark" ? theme : "system";
+}
+
+function tellTheme(frame: HTMLIFrameElement): void {
+  frame.contentWindow?.postMessage({ type: "vitrine:theme", theme: currentTheme() }, "*");
+}
+
+window.addEventListener("message", (event: MessageEvent<unknown>) => {
+  const frame = frames.find((candidate) => candidate.contentWindow === event.source);
+  if (!frame || typeof event.data !== "object" || event.data === null) return;
+  const { type, height } = event.data as { type?: unknown; height?: unknown };
+  if (type !== "vitrine:height" || typeof height !== "number" || !(height >= 0 && height < 100_000)) return;
+  if (!frame.dataset["sized"] && currentTheme() !== "system") tellTheme(frame);
+  frame.dataset["sized"] = "";
+  frame.style.height = `${height}px`;
+});
+// A frame may have told its height before this script ran.
+for (const frame of frames) frame.contentWindow?.postMessage({ type: "vitrine:ask" }, "*");
+
+function themeButton(button: HTMLButtonElement): void {
+  const name = (): void => {
+    const theme = currentTheme();
+    button.textContent = { light: "Light", dark: "Dark", system: "Auto" }[theme];
+    button.setAttribute("aria-label", `Colours: ${button.textContent}. Change`);
+  };
+  name();
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const theme = nextTheme(currentTheme());
+    if (theme === "system") delete document.documentElement.dataset["theme"];
+    else document.documentElement.dataset["theme"] = theme;
+    document.cookie = themeCookie(theme, location.protocol === "https:");
+    name();
+    frames.forEach(tellTheme);
+  });
+}
+
+function copyButton(block: HTMLElement): void {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "vt-copy";
+  button.textContent = "Copy";
+  button.addEventListener("click", () => {
+    void copy(block.querySelector("code")?.textContent ?? "").then((done) => {
+      button.textContent = done ? "Copied" : "Press Ctrl+C";
+      setTimeout(() => (button.textContent = "Copy"), 2000);
+    });
+  });
+  block.append(button);
+}
+
+// The clipboard is there only in secure contexts; on a plain http address the old way still works.
+async function copy(text: string): Promise<boolean> {
+  if (navigator.clipboard) {
+    return navigator.clipboard.writeText(text).then(
+      () => true,
+      () => false,
+    );
+  }
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.className = "vt-sr";
+  document.body.append(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  return done;
+}
+
+async function tail(list: HTMLElement, url: string): Promise<void> {
+  const state = document.querySelector<HTMLElement>("[data-log-state]");
+  const say = (text: string): void => {
+    if (state) state.textContent = text;
+  };
+  let delay: number = bounds.retryFirstMs;
+  for (let attempt = 0; attempt < bounds.retries; attempt++) {
+    try {
+      const answer = await fetch(url, { headers: { accept: "text/event-stream" } });
+      if (!answer.ok || !answer.body) break;
+      say("Live");
+      for await (const frame of readFrames(answer.body, () => undefined)) {
+        attempt = 0;
+        delay = bounds.retryFirstMs;
+        append(list, frame.data);
+      }
+    } catch {
+      say("Connecting…");
+    }
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    delay = Math.min(delay * 2, bounds.retryMostMs);
+  }
+  say("Reload the page for newer lines");
+}
+
+function append(list: HTMLElement, data: string): void {
+  const line = logLine(data);
+  if (!line) return;
+  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+  const item = document.createElement("li");
+  item.className = `vt-log-line vt-log-${line.level}`;
+  const time = document.createElement("time");
+  time.dateTime = line.iso;
+  time.textContent = line.time;
+  const source = document.createElement("span");
+  source.className = "vt-log-source";
+  source.textContent = line.source;
+  const text = document.createElement("span");
+  text.className = "vt-log-text";
+  text.textContent = line.text;
+  item.append(time, source, text);
+  list.append(item);
+  document.querySelector("[data-log-empty]")?.remove();
+  if (atEnd) list.scrollTop = list.scrollHeight;
+}
+
+const toggle = document.querySelector<HTMLButtonElement>("[data-theme-toggle]");
+if (toggle) themeButton(toggle);
+document.querySelectorAll<HTMLElement>("[data-copy]").forEach(copyButton);
+const log = document.querySelector<HTMLElement>("[data-tail]");
+if (log) {
+  log.scrollTop = log.scrollHeight;
+  if (log.dataset["tail"]) void tail(log, log.dataset["tail"]);
+}
