@@ -4,13 +4,23 @@ local ui, ai = require "ui", require "ai"
 
 local classify = ai.pipeline("image-classification", "vitrine/digits")
 
-local INK = 40      -- of 255: fainter pixels are paper
-local SIDE = 28     -- the model's input
-local GLYPH = 20    -- the longer side of the digit inside it, as in training
+local LARGEST = 1024    -- pixels of a side; a photograph is shrunk to it first
+local INK = 40          -- of 255: fainter pixels are paper
+local SIDE = 28         -- the model's input
+local GLYPH = 20        -- the longer side of the digit inside it, as in training
+
+-- The picture in grey, not larger than needed.
+local function grey(drawing)
+    local scale = LARGEST / math.max(drawing.width, drawing.height)
+    if scale < 1 then
+        drawing = drawing:resize(math.ceil(drawing.width * scale), math.ceil(drawing.height * scale))
+    end
+    return drawing:grayscale()
+end
 
 -- Cuts the digit out of the sheet: white ink on black, in the middle of a square that leaves a margin.
 local function prepare(drawing)
-    local ink = drawing:grayscale():invert()
+    local ink = grey(drawing):invert()
     local x, y, width, height = ink:bounds(INK)
     if not x then
         return nil
