@@ -23,13 +23,16 @@ case("inputs stand left with the buttons, outputs right", function(k)
     equal(kit.component(config, 3).props.value, "# T")
 end)
 
-case("Submit and Enter call it, Clear empties it without the server", function(k)
+case("Submit and Enter call it, Clear gives the first values back", function(k)
     local config, info = k:describe [[return ui.interface { fn = function(name) return name end,
-        inputs = ui.textbox(), outputs = "textbox" }]]
-    equal(#config.dependencies, 1)
+        inputs = ui.textbox "world", outputs = "textbox" }]]
+    equal(#config.dependencies, 2)
     k:same(config.dependencies[1].targets, '[[7,"click"],[1,"submit"]]')
     equal(config.dependencies[1].api_name, "predict")
-    k:same(kit.component(config, 6).props.clears, "[1,2]")
+    k:same(config.dependencies[2].targets, '[[6,"click"]]')
+    k:same(config.dependencies[2].outputs, "[1,2]")
+    equal(config.dependencies[2].api_visibility, "private")
+    equal((k:run(2, "[]")), '["world",null]')
     equal(info.named_endpoints["/predict"].parameters[1].label, "name")
     equal(info.named_endpoints["/predict"].returns[1].label, "output")
     equal((k:run(1, '["x"]')), '["x"]')
@@ -98,7 +101,7 @@ case("an interface can stand inside blocks", function(k)
         ui.interface { fn = print, inputs = "textbox", outputs = "textbox" }
     end)]]
     equal(#config.layout.children, 2)
-    equal(#config.dependencies, 1)
+    equal(#config.dependencies, 2)
 end)
 
 case("tabs hold views", function(k)
@@ -111,8 +114,8 @@ case("tabs hold views", function(k)
     equal(kit.component(config, tabs.id).type, "tabs")
     equal(kit.component(config, tabs.children[1].id).props.label, "One")
     equal(kit.component(config, tabs.children[2].id).props.label, "Tab 2")
-    equal(#config.dependencies, 2)
-    k:same(config.dependencies[2].targets, '[[0,"load"]]')
+    equal(#config.dependencies, 3)
+    k:same(config.dependencies[3].targets, '[[0,"load"]]')
 end)
 
 case("a view in tabs cannot be returned itself", function(k)

@@ -4,7 +4,8 @@
 --   serves events, in a worker:               data, state = app.run(function_id, data, context)
 --   compares both:                            app.tree() is the same text whenever the interface is the same
 --
--- What the host provides is `require "host"`; tests/lua/stubs/host.lua writes it down and stands in for it in tests.
+-- What the host provides is `require "host"`; tests/lua/stubs/host.lua writes it down and stands in for it in
+-- tests.
 
 local check = require "check"
 local builder = require "builder"
@@ -23,7 +24,8 @@ local loaded        -- { root, components, functions } once app.lua has returned
 local function root_of(value)
     local record = builder.record(value)
     if not record then
-        error("app.lua must return an interface (ui.blocks, ui.interface or ui.tabs), not " .. check.show(value), 0)
+        error("app.lua must return an interface (ui.blocks, ui.interface or ui.tabs), not "
+            .. check.show(value), 0)
     end
     if record.name == "view" then
         if record.moved_to then
@@ -52,7 +54,8 @@ local function at(where)
     return where == "" and "" or " at " .. where
 end
 
--- Whether the event belongs to the interface that was returned: all its targets do. Its other components must, too.
+-- Whether the event belongs to the interface that was returned: all its targets do. Its other components
+-- must, too.
 local function belongs(f, placed, root)
     for _, target in ipairs(f.targets) do
         local record = target[1]
@@ -131,7 +134,8 @@ local function collect(root)
     return components, functions
 end
 
--- A component the visitor can change: said so, or an input, or neither input nor output and still without a value.
+-- A component the visitor can change: said so, or an input, or neither input nor output and still without a
+-- value.
 local function is_static(record, inputs, outputs)
     if record.props.interactive ~= nil then
         return not record.props.interactive
@@ -174,8 +178,8 @@ local function need_loaded()
     return loaded or error("app.lua was not loaded", 0)
 end
 
--- The documents of a release: /config, /gradio_api/info, the page and the gateway's manifest. `card` (optional) is what
--- the README's front matter says: title and fullWidth are read.
+-- The documents of a release: /config, /gradio_api/info, the page and the gateway's manifest. `card`
+-- (optional) is what the README's front matter says: title and fullWidth are read.
 function app.describe(card)
     return describe.all(need_loaded(), card or {})
 end
@@ -183,7 +187,8 @@ end
 -- One line per component, event and layout, the same whenever the interface is the same.
 function app.tree()
     local lines = {}
-    for _, part in ipairs({ describe.components(need_loaded()), describe.dependencies(loaded), { describe.layout(loaded) } }) do
+    for _, part in ipairs({ describe.components(need_loaded()), describe.dependencies(loaded),
+        { describe.layout(loaded) } }) do
         for _, item in ipairs(part) do
             lines[#lines + 1] = values.canonical(item)
         end
@@ -191,12 +196,14 @@ function app.tree()
     return concat(lines, "\n") .. "\n"
 end
 
--- What differs first between the interface of this run and a published /config, as a sentence; nil when nothing does.
+-- What differs first between the interface of this run and a published /config, as a sentence; nil when
+-- nothing does.
 function app.difference(config)
     for _, kind in ipairs({ "components", "dependencies" }) do
         local now, before = describe[kind](need_loaded()), config[kind] or {}
         for i = 1, #now > #before and #now or #before do
-            if now[i] == nil or before[i] == nil or values.canonical(now[i]) ~= values.canonical(before[i]) then
+            if now[i] == nil or before[i] == nil
+                or values.canonical(now[i]) ~= values.canonical(before[i]) then
                 local record = kind == "components" and now[i] and builder.records[now[i].id]
                 return format("app.lua built another interface than when it was published: %s %d is %s",
                     kind == "components" and "component" or "event", i,
@@ -208,8 +215,9 @@ function app.difference(config)
     return nil
 end
 
--- Runs an event inside the coroutine that the host made for it. `data` is the decoded array of the inputs, `context` holds
--- `state` (component id as text -> value) and `request`. Returns the array of the outputs and the changed state.
+-- Runs an event inside the coroutine that the host made for it. `data` is the decoded array of the inputs,
+-- `context` holds `state` (component id as text -> value) and `request`. Returns the array of the outputs and
+-- the changed state.
 function app.run(function_id, data, context)
     return run.call(function_id, data, context)
 end

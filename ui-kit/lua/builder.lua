@@ -1,5 +1,6 @@
--- builder.lua: the interface while app.lua describes it: components and layout blocks in call order, the tree they form,
--- and the handles that the author holds. A handle is an empty table; what it stands for is found by `builder.record`.
+-- builder.lua: the interface while app.lua describes it: components and layout blocks in call order, the tree
+-- they form, and the handles that the author holds. A handle is an empty table; what it stands for is found
+-- by `builder.record`.
 
 local check = require "check"
 local bounds = require "bounds"
@@ -150,12 +151,14 @@ end
 builder.Update = { __name = "update" }
 builder.skip = setmetatable({ options = {}, where = "" }, builder.Update)
 
-local root_entry = { name = "view", layout = true, detached = true, events = { "load" }, event_set = { load = true } }
+local root_entry = { name = "view", layout = true, detached = true, events = { "load" },
+    event_set = { load = true } }
 
 -- A root: what app.lua returns. It is no component itself; in the layout it has id 0.
 function builder.view(props)
     refuse_closed("blocks")
-    local view = { id = 0, name = "view", entry = root_entry, props = props, where = check.where(), children = {} }
+    local view = { id = 0, name = "view", entry = root_entry, props = props, where = check.where(),
+        children = {} }
     view.handle = setmetatable({}, Handle)
     of_handle[view.handle] = view
     return view

@@ -1,27 +1,40 @@
--- check.lua: what is wrong with an author's options, said in words that name the option, the owner and the line.
+-- check.lua: what is wrong with an author's options, said in words that name the option, the owner and the
+-- line.
 --
--- An option is a row { name, type, default, doc } where `type` is written as in LuaCATS: alternatives joined by
--- "|", each a name ("string", "integer", "component", ...), a name with "[]" (a list), or a literal in double
--- quotes. The same text goes into the definitions that editors read, so there is one description of each option.
+-- An option is a row { name, type, default, doc } where `type` is written as in LuaCATS: alternatives joined
+-- by "|", each a name ("string", "integer", "component", ...), a name with "[]" (a list), or a literal in
+-- double quotes. The same text goes into the definitions that editors read, so there is one description of
+-- each option.
 
 local bounds = require "bounds"
 
-local type, pairs, ipairs, tostring, error, pcall, select = type, pairs, ipairs, tostring, error, pcall, select
-local math_type, format, sub, find, match, gsub = math.type, string.format, string.sub, string.find, string.match,
+local type, pairs, ipairs, tostring, error, pcall, select = type, pairs, ipairs, tostring, error, pcall,
+    select
+local math_type, format, sub, find, match, gsub = math.type, string.format, string.sub, string.find,
+    string.match,
     string.gsub
 local byte, min, concat, sort = string.byte, math.min, table.concat, table.sort
 
 local check = {}
 
-local KIT_FILE = "ui%-kit/"     -- every chunk of the kit is named ui-kit/...; what is left is the author's
 local LEVELS = 30               -- how far up the author's code is looked for
+
+-- Kit chunks are named alike ("ui-kit/lua/check.lua" in the repository, "kit/check" in the worker); what is
+-- not named so is the author's.
+local _, own = pcall(error, "", 2)
+local kit_folder, has_ending = match(own, "^(.-kit/)") or "", find(own, ".lua:", 1, true) ~= nil
+
+local function is_kit(position)
+    return sub(position, 1, #kit_folder) == kit_folder and (find(position, ".lua:", 1,
+        true) ~= nil) == has_ending
+end
 
 -- The "file:line" of the nearest code on the stack that is not the kit's; "" when there is none (a tail call
 -- leaves no trace).
 function check.where()
     for level = 3, LEVELS do
         local _, position = pcall(error, "", level)
-        if position ~= "" and not find(position, KIT_FILE) then
+        if position ~= "" and not is_kit(position) then
             return (gsub(position, ":%s*$", ""))
         end
     end
@@ -113,7 +126,8 @@ end
 
 -- Each kind: { test, words, words for several, what LuaCATS calls it (its name when absent) }.
 local kinds = {
-    string = { function(v) return type(v) == "string" and #v <= bounds.text_bytes end, "a string", "strings" },
+    string = { function(v) return type(v) == "string" and #v <= bounds.text_bytes end, "a string",
+        "strings" },
     number = { function(v) return type(v) == "number" and v == v end, "a number", "numbers" },
     integer = { is_integer, "a whole number", "whole numbers" },
     boolean = { function(v) return type(v) == "boolean" end, "true or false", "true or false" },
@@ -270,7 +284,8 @@ function check.read(schema, owner, given)
     return options
 end
 
--- Whether a table is a value by itself (a component, an update), never a table of options. The builder sets it.
+-- Whether a table is a value by itself (a component, an update), never a table of options. The builder sets
+-- it.
 function check.opaque()
     return false
 end

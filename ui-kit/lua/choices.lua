@@ -67,11 +67,13 @@ function choices.read(value, props, lenient)
     elseif type(value) ~= "string" and type(value) ~= "number" then
         return nil, "must be one of " .. choices.words(props.choices)
     end
-    return nil, format("%s is not one of %s", type(value) == "string" and format('"%s"', value) or html.number(value),
+    return nil, format("%s is not one of %s", type(value) == "string" and format('"%s"',
+        value) or html.number(value),
         choices.words(props.choices))
 end
 
--- The handler's value for one choice as it travels. Values that are no choice are let through: the page shows none.
+-- The handler's value for one choice as it travels. Values that are no choice are let through: the page shows
+-- none.
 function choices.write(value)
     if type(value) ~= "string" and type(value) ~= "number" then
         return nil, "takes a choice (text or a number), not a " .. type(value)

@@ -1,7 +1,7 @@
 -- current.lua: which event the running code belongs to.
 --
--- Events interleave: a wait leaves one handler and enters another. The worker knows the event whose coroutine runs (also
--- inside coroutines of the author's own) and hands back the context that it gave to app.run.
+-- Events interleave: a wait leaves one handler and enters another. The worker knows the event whose coroutine
+-- runs (also inside coroutines of the author's own) and hands back the context that it gave to app.run.
 
 local check = require "check"
 local host = require "host"

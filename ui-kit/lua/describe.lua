@@ -1,4 +1,5 @@
--- describe.lua: the documents of a release, made from the loaded interface: /config, /gradio_api/info, page and manifest.
+-- describe.lua: the documents of a release, made from the loaded interface: /config, /gradio_api/info, page
+-- and manifest.
 
 local host = require "host"
 local page = require "page"
@@ -32,15 +33,12 @@ local function props_of(record)
     local props = { name = record.name }
     for _, row in ipairs(record.entry.schema.rows) do
         local value = record.props[row.name]
-        if value ~= nil and row.name ~= "value" and not row.hidden then
+        if value ~= nil and row.name ~= "value" then
             if type(value) == "table" then
                 value = values.copy(value)
             end
             props[row.name] = value
         end
-    end
-    if record.props.clears then
-        props.clears = array(values.copy(record.props.clears))
     end
     if record.static ~= nil then
         props.interactive = not record.static
@@ -149,7 +147,8 @@ local function config(loaded, card)
         dependencies = describe.dependencies(loaded),
         layout = describe.layout(loaded),
         mode = "blocks", enable_queue = true, connect_heartbeat = false, run_history = false,
-        analytics_enabled = false, dev_mode = false, is_space = false, is_colab = false, pwa = false, mcp_server = false,
+        analytics_enabled = false, dev_mode = false, is_space = false, is_colab = false, pwa = false,
+            mcp_server = false,
         show_error = loaded.root.props.show_error == true,
         fill_width = loaded.root.props.fill_width == true or card.fullWidth == true, fill_height = false,
         css = values.null, js = values.null, head = values.null, theme = "default", theme_hash = "",
@@ -159,7 +158,8 @@ end
 
 -- A word that can name a parameter, or nil.
 local function usable(name)
-    if type(name) ~= "string" or RESERVED[name] or not match(name, "^[%a_][%w_]*$") or #name > bounds.name_bytes then
+    if type(name) ~= "string" or RESERVED[name] or not match(name, "^[%a_][%w_]*$")
+        or #name > bounds.name_bytes then
         return nil
     end
     return name

@@ -18,9 +18,12 @@ check.kind("event", function(v)
 end, "an event (what :click{…} returns)", "events (what :click{…} returns)", "vitrine.event")
 
 events.options = {
-    { name = "fn", type = "function", doc = "The handler: gets the inputs' values, returns the outputs' values." },
-    { name = "inputs", type = "component|component[]", doc = "The components whose values the handler gets." },
-    { name = "outputs", type = "component|component[]", doc = "The components that the handler's values go to." },
+    { name = "fn", type = "function",
+        doc = "The handler: gets the inputs' values, returns the outputs' values." },
+    { name = "inputs", type = "component|component[]",
+        doc = "The components whose values the handler gets." },
+    { name = "outputs", type = "component|component[]",
+        doc = "The components that the handler's values go to." },
     { name = "api_name", type = "string|boolean",
         doc = "The endpoint's name; by default the event's. false keeps it from the API." },
     { name = "api_description", type = "string", doc = "What the endpoint does, for its users." },
@@ -35,10 +38,13 @@ events.options = {
         doc = "While it runs, another trigger is dropped (once), queued (multiple), or only the last one kept." },
     { name = "show_progress", type = '"full"|"minimal"|"hidden"', default = "full",
         doc = "How the outputs show that work goes on." },
-    { name = "show_progress_on", type = "component|component[]", doc = "Where progress shows instead of the outputs." },
-    { name = "scroll_to_output", type = "boolean", default = false, doc = "Whether the page scrolls to the result." },
+    { name = "show_progress_on", type = "component|component[]",
+        doc = "Where progress shows instead of the outputs." },
+    { name = "scroll_to_output", type = "boolean", default = false,
+        doc = "Whether the page scrolls to the result." },
     { name = "cancels", type = "event|event[]", doc = "Events whose running calls it stops." },
-    { name = "time_limit", type = "number", doc = "Seconds after which a call is stopped; never more than the server's." },
+    { name = "time_limit", type = "number",
+        doc = "Seconds after which a call is stopped; never more than the server's." },
 }
 
 local schema = check.schema(events.options, { "fn", "inputs", "outputs" })
@@ -158,6 +164,16 @@ function events.register(owner, targets, given, chain)
     return f.handle
 end
 
+local function nothing()
+end
+
+-- An event that gives its outputs their first values back.
+function events.register_reset(owner, targets, outputs)
+    local handle = events.register(owner, targets, { fn = nothing, outputs = outputs, api_name = false,
+        show_progress = "hidden" })
+    of_event[handle].reset = true
+end
+
 -- `:click(fn, inputs, outputs)` is the same as `:click{ fn, inputs, outputs }`.
 local function gather(given, inputs, outputs)
     if type(given) == "function" then
@@ -172,7 +188,8 @@ local function event_method(name)
         if not record then
             check.fail("call it with a colon: component:%s{ … }", name)
         end
-        return events.register(record.name .. ":" .. name, { { record, name } }, gather(given, inputs, outputs))
+        return events.register(record.name .. ":" .. name, { { record, name } }, gather(given, inputs,
+            outputs))
     end
 end
 
@@ -215,7 +232,8 @@ local function read_target(target)
     if not record or type(name) ~= "string" then
         check.fail('a trigger of ui.on is written { component, "click" }')
     elseif not record.entry.event_set[name] then
-        check.fail('%s has no event "%s"%s', record.name, tostring(name), check.suggestion(name, record.entry.events))
+        check.fail('%s has no event "%s"%s', record.name, tostring(name), check.suggestion(name,
+            record.entry.events))
     end
     return { record, name }
 end
@@ -249,7 +267,8 @@ local function install()
         local record = builder.record(self)
         local block = builder.current()
         if not block then
-            check.fail("%s:render() stands inside ui.blocks or a layout block", record and record.name or "component")
+            check.fail("%s:render() stands inside ui.blocks or a layout block", record and record.name
+                or "component")
         end
         builder.place(record, block)
         return self

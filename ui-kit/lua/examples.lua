@@ -12,7 +12,8 @@ local type, ipairs = type, ipairs
 local examples = {}
 
 examples.options = {
-    { name = "examples", type = "any[]", doc = "The rows; each a list of values, or one value when there is one input." },
+    { name = "examples", type = "any[]",
+        doc = "The rows; each a list of values, or one value when there is one input." },
     { name = "inputs", type = "component|component[]", doc = "The components that a row fills." },
     { name = "outputs", type = "component|component[]", doc = "Where the values of fn go." },
     { name = "fn", type = "function", doc = "With run_on_click: what runs when a row is chosen." },
@@ -39,7 +40,8 @@ local function read_row(owner, row, number, inputs)
             wire, message = record.entry.postprocess(row[i], record.props)
         end
         if message then
-            check.fail('example %d of %s does not fit its %s: it %s', number, owner, builder.describe(record), message)
+            check.fail('example %d of %s does not fit its %s: it %s', number, owner, builder.describe(record),
+                message)
         end
         out[i] = wire
     end

@@ -32,8 +32,8 @@ function files.is_file(value)
     return came_as[value] ~= nil
 end
 
--- Calls a host function that reads foreign data. Trouble with the data is a string: returned as nil and the words;
--- anything else (a cancelled event) goes on up.
+-- Calls a host function that reads foreign data. Trouble with the data is a string: returned as nil and the
+-- words; anything else (a cancelled event) goes on up.
 local function try(fn, ...)
     local ok, result, message = pcall(fn, ...)
     if ok and result ~= nil then
@@ -74,7 +74,8 @@ function files.read_image(data, as)
     return image
 end
 
--- The FileData of a handler's picture: an image object, a file object, or the name of a file of the repository.
+-- The FileData of a handler's picture: an image object, a file object, or the name of a file of the
+-- repository.
 function files.write_image(value, image_format)
     if type(value) == "string" then
         local data, reason = try(host.release_file, value)

@@ -1,5 +1,5 @@
--- html.lua: the only way the kit writes markup. Everything an author or a visitor wrote goes through `text` or an
--- attribute of `open`; what is markup already travels as a string that only this kit made.
+-- html.lua: the only way the kit writes markup. Everything an author or a visitor wrote goes through `text`
+-- or an attribute of `open`; what is markup already travels as a string that only this kit made.
 
 local type, pairs, ipairs, tostring = type, pairs, ipairs, tostring
 local gsub, find, format = string.gsub, string.find, string.format
@@ -10,7 +10,8 @@ local html = {}
 
 local entities = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;", ["'"] = "&#39;" }
 
--- Text for between tags and inside quoted attributes. NUL and other control bytes that HTML forbids are dropped.
+-- Text for between tags and inside quoted attributes. NUL and other control bytes that HTML forbids are
+-- dropped.
 function html.text(value)
     if type(value) ~= "string" then
         value = html.number(value)
@@ -31,7 +32,8 @@ function html.number(value)
     return tostring(value)
 end
 
--- ` name="value"` for each attribute, in the order of the names; true is a bare attribute, false and nil nothing.
+-- ` name="value"` for each attribute, in the order of the names; true is a bare attribute, false and nil
+-- nothing.
 function html.attributes(attributes)
     local names, out = {}, {}
     for name in pairs(attributes) do

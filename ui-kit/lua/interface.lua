@@ -1,4 +1,5 @@
--- interface.lua: ui.interface, the form around one function: inputs left, outputs right, Submit and Clear, examples below.
+-- interface.lua: ui.interface, the form around one function: inputs left, outputs right, Submit and Clear,
+-- examples below.
 
 local check = require "check"
 local builder = require "builder"
@@ -18,35 +19,49 @@ check.kind("component_or_name", function(v)
 end, "a component or the name of one", "components or names of some", "vitrine.component|string")
 
 interface.options = {
-    { name = "fn", type = "function", doc = "The handler: gets the inputs' values, returns the outputs' values." },
-    { name = "inputs", type = "component_or_name|component_or_name[]", doc = "The components that the visitor fills in." },
-    { name = "outputs", type = "component_or_name|component_or_name[]", doc = "The components that show the result." },
+    { name = "fn", type = "function",
+        doc = "The handler: gets the inputs' values, returns the outputs' values." },
+    { name = "inputs", type = "component_or_name|component_or_name[]",
+        doc = "The components that the visitor fills in." },
+    { name = "outputs", type = "component_or_name|component_or_name[]",
+        doc = "The components that show the result." },
     { name = "title", type = "string", doc = "A heading above the form." },
     { name = "description", type = "string", doc = "Markdown between the heading and the form." },
     { name = "article", type = "string", doc = "Markdown below the form." },
-    { name = "examples", type = "any[]", doc = "Rows of values for the inputs; files by their name in the repository." },
+    { name = "examples", type = "any[]",
+        doc = "Rows of values for the inputs; files by their name in the repository." },
     { name = "example_labels", type = "string[]", doc = "A name for each example." },
     { name = "examples_per_page", type = "integer", doc = "Examples shown at once." },
-    { name = "run_examples_on_click", type = "boolean", default = false, doc = "Whether choosing an example runs it." },
-    { name = "live", type = "boolean", default = false, doc = "Whether it runs at each change, without a button." },
-    { name = "submit_btn", type = "string", default = "Submit", doc = "The caption of the button that runs it." },
-    { name = "clear_btn", type = "string|boolean", default = "Clear", doc = "The caption of the button that empties it; false for none." },
-    { name = "stop_btn", type = "string|boolean", default = false, doc = "A button that stops a running call; its caption." },
-    { name = "show_error", type = "boolean", default = false, doc = "Whether visitors read the text of Lua errors." },
-    { name = "api_name", type = "string|boolean", default = "predict", doc = "The endpoint's name; false keeps it from the API." },
+    { name = "run_examples_on_click", type = "boolean", default = false,
+        doc = "Whether choosing an example runs it." },
+    { name = "live", type = "boolean", default = false,
+        doc = "Whether it runs at each change, without a button." },
+    { name = "submit_btn", type = "string", default = "Submit",
+        doc = "The caption of the button that runs it." },
+    { name = "clear_btn", type = "string|boolean", default = "Clear",
+        doc = "The caption of the button that empties it; false for none." },
+    { name = "stop_btn", type = "string|boolean", default = false,
+        doc = "A button that stops a running call; its caption." },
+    { name = "show_error", type = "boolean", default = false,
+        doc = "Whether visitors read the text of Lua errors." },
+    { name = "api_name", type = "string|boolean", default = "predict",
+        doc = "The endpoint's name; false keeps it from the API." },
     { name = "api_description", type = "string", doc = "What the endpoint does, for its users." },
     { name = "api_visibility", type = '"public"|"undocumented"|"private"', doc = "Who sees the endpoint." },
     { name = "queue", type = "boolean", doc = "false answers at once, without the queue." },
     { name = "concurrency_limit", type = "integer", doc = "How many calls may run at once." },
     { name = "concurrency_id", type = "string", doc = "Events with the same id share one limit." },
-    { name = "trigger_mode", type = '"once"|"multiple"|"always_last"', doc = "What another trigger does while it runs." },
-    { name = "show_progress", type = '"full"|"minimal"|"hidden"', doc = "How the outputs show that work goes on." },
+    { name = "trigger_mode", type = '"once"|"multiple"|"always_last"',
+        doc = "What another trigger does while it runs." },
+    { name = "show_progress", type = '"full"|"minimal"|"hidden"',
+        doc = "How the outputs show that work goes on." },
     { name = "time_limit", type = "number", doc = "Seconds after which a call is stopped." },
 }
 
 local schema = check.schema(interface.options, { "fn", "inputs", "outputs" })
 
-local PASSED_ON = { "fn", "api_name", "api_description", "api_visibility", "queue", "concurrency_limit", "concurrency_id",
+local PASSED_ON = { "fn", "api_name", "api_description", "api_visibility", "queue", "concurrency_limit",
+    "concurrency_id",
     "trigger_mode", "show_progress", "time_limit" }
 
 -- One component, a name, or a list of both, as records.
@@ -133,24 +148,33 @@ local function stop_button(options, event)
     end
 end
 
--- The row of buttons. Clear needs no handler: the page puts the components named in `clears` back as they were.
-local function buttons(options, inputs, outputs)
-    local event
-    layout.block("row", function()
-        if options.clear_btn ~= false then
-            local clear = button(type(options.clear_btn) == "string" and options.clear_btn or "Clear", {})
-            clear.props.clears = {}
-            for _, list in ipairs({ visible(inputs), visible(outputs) }) do
-                for _, record in ipairs(list) do
-                    clear.props.clears[#clear.props.clears + 1] = record.id
-                end
-            end
+-- Makes `clear` put inputs and outputs back as they were at first.
+local function register_clear(clear, inputs, outputs)
+    local list = {}
+    for _, records in ipairs({ visible(inputs), visible(outputs) }) do
+        for _, record in ipairs(records) do
+            list[#list + 1] = record.handle
         end
-        local submit = not options.live and button(options.submit_btn or "Submit", { variant = "primary" }) or nil
-        event = register(options, inputs, outputs, submit)
+    end
+    events.register_reset("ui.interface", { { clear, "click" } }, list)
+end
+
+-- The row of buttons: Clear, Submit (not when it is live) and Stop (when asked for).
+local function buttons(options, inputs, outputs)
+    layout.block("row", function()
+        local clear, submit
+        if options.clear_btn ~= false then
+            clear = button(type(options.clear_btn) == "string" and options.clear_btn or "Clear", {})
+        end
+        if not options.live then
+            submit = button(options.submit_btn or "Submit", { variant = "primary" })
+        end
+        local event = register(options, inputs, outputs, submit)
         stop_button(options, event)
+        if clear then
+            register_clear(clear, inputs, outputs)
+        end
     end)
-    return event
 end
 
 local function column(records, fill)
@@ -170,8 +194,10 @@ local function show_examples(options, inputs, outputs)
     end
     local shown, run = visible(inputs), options.run_examples_on_click or nil
     examples.make("ui.interface", {
-        examples = options.examples, inputs = handles(shown), outputs = run and handles(outputs), fn = run and options.fn,
-        run_on_click = run, example_labels = options.example_labels, examples_per_page = options.examples_per_page,
+        examples = options.examples, inputs = handles(shown), outputs = run and handles(outputs),
+            fn = run and options.fn,
+        run_on_click = run, example_labels = options.example_labels,
+            examples_per_page = options.examples_per_page,
     })
 end
 

@@ -10,8 +10,10 @@ local layout = {}
 
 layout.options = {
     { name = "title", type = "string", doc = "The page's title; by default the card's." },
-    { name = "show_error", type = "boolean", default = false, doc = "Whether visitors read the text of Lua errors." },
-    { name = "fill_width", type = "boolean", default = false, doc = "Whether it takes the whole width of the window." },
+    { name = "show_error", type = "boolean", default = false,
+        doc = "Whether visitors read the text of Lua errors." },
+    { name = "fill_width", type = "boolean", default = false,
+        doc = "Whether it takes the whole width of the window." },
 }
 
 local view_schema = check.schema(layout.options, {})
@@ -48,7 +50,8 @@ local function handle_first(record, ...)
     return record.handle, ...
 end
 
--- The constructor `ui.row(…)` of a layout entry: returns the block's handle and then what its function returned.
+-- The constructor `ui.row(…)` of a layout entry: returns the block's handle and then what its function
+-- returned.
 function layout.constructor(name)
     return function(a, b)
         local fn, options = split("ui." .. name, a, b)
@@ -100,7 +103,8 @@ local function tabs_of_views(given)
         layout.block("tabs", function()
             for i, handle in ipairs(given) do
                 if not is_view(handle) then
-                    check.fail("entry %d of ui.tabs must be what ui.interface or ui.blocks returned, not %s", i,
+                    check.fail("entry %d of ui.tabs must be what ui.interface or ui.blocks returned, not %s",
+                        i,
                         check.show(handle))
                 end
                 local view = builder.record(handle)

@@ -1,8 +1,9 @@
--- markup.lua: the pieces of first-paint markup that components share, as ui-kit/src/markup.md writes them down.
+-- markup.lua: the pieces of first-paint markup that components share, as ui-kit/src/markup.md writes them
+-- down.
 --
--- A node is what an entry's `html` gets: { id, name, props, value, static, children, items }: the component's id, its
--- options, its first value on the wire (nil for none), whether the visitor cannot change it, and for a layout block the
--- markup of its children and their nodes.
+-- A node is what an entry's `html` gets: { id, name, props, value, static, children, items }: the component's
+-- id, its options, its first value on the wire (nil for none), whether the visitor cannot change it, and for
+-- a layout block the markup of its children and their nodes.
 
 local html = require "html"
 local values = require "values"
@@ -67,7 +68,8 @@ function markup.wrapper(node, classes, inner, extra)
         id = props.elem_id or markup.id(node),
         class = markup.classes(node.entry.layout and "vt-layout" or "vt-block", classes,
             props.container == false and "vt-bare", node.static and "vt-static",
-            markup.scale_class(props.scale), markup.width_class(props.min_width), author_classes(props.elem_classes)),
+            markup.scale_class(props.scale), markup.width_class(props.min_width),
+                author_classes(props.elem_classes)),
         hidden = props.visible == false or props.visible == "hidden",
     }
     for name, value in pairs(extra or {}) do
@@ -94,7 +96,8 @@ function markup.heading(node)
     if (node.props.label or "") == "" then
         return ""
     end
-    return html.element("p", { class = caption_class(node), id = markup.id(node, "label") }, html.text(node.props.label))
+    return html.element("p", { class = caption_class(node), id = markup.id(node, "label") },
+        html.text(node.props.label))
 end
 
 -- The line of help.
@@ -134,7 +137,8 @@ end
 function markup.choice(kind, name, index, choice, checked, disabled)
     local input = html.open("input", { type = kind, name = name, value = index - 1, checked = checked,
         disabled = disabled })
-    return html.element("label", { class = "vt-choice" }, input .. html.element("span", {}, html.text(choice[1])))
+    return html.element("label", { class = "vt-choice" }, input .. html.element("span", {},
+        html.text(choice[1])))
 end
 
 return markup

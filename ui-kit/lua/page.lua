@@ -1,4 +1,5 @@
--- page.lua: the first paint: the layout as plain semantic HTML that reads without scripting (ui-kit/src/markup.md).
+-- page.lua: the first paint: the layout as plain semantic HTML that reads without scripting
+-- (ui-kit/src/markup.md).
 
 local html = require "html"
 local values = require "values"
@@ -7,7 +8,8 @@ local ipairs, concat = ipairs, table.concat
 
 local page = {}
 
-local NO_SCRIPT = '<noscript><p class="vt-noscript">This demo needs JavaScript to answer. You can read it without.</p></noscript>'
+local NO_SCRIPT = '<noscript><p class="vt-noscript">This demo needs JavaScript to answer. '
+    .. 'You can read it without.</p></noscript>'
 
 local node_of
 
@@ -44,7 +46,8 @@ end
 
 -- The inside of <body>, for the records of the layout's first level.
 function page.render(records, wide)
-    return html.element("main", { class = wide and "vt-app vt-wide" or "vt-app", id = "vt-app" }, paint(nodes_of(records)))
+    return html.element("main", { class = wide and "vt-app vt-wide" or "vt-app", id = "vt-app" },
+        paint(nodes_of(records)))
         .. NO_SCRIPT
 end
 

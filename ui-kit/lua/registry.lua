@@ -8,8 +8,8 @@
 --   layout         true for a block that holds others; it has no value
 --   shared         which common options it takes: "form", "display", "plain", "block" or "none" (below)
 --   positional     names of the options that bare values set, in order: ui.button{"Greet"} sets `value`
---   options        rows { name=, type=, default=, doc= }; `type` is written as in check.lua; `update = false` marks
---                  an option that a handler cannot change, `hidden = true` one that is not sent to the page
+--   options        rows { name=, type=, default=, doc= }; `type` is written as in check.lua; `update = false`
+--                  marks an option that a handler cannot change
 --   events         the names of the events it can fire
 --   value          function(props) -> the value's JSON Schema (schema.lua)
 --   lua_value      what a handler is given and returns, as LuaCATS type text
@@ -17,12 +17,12 @@
 --   example_input  a value that documents the API
 --   prepare        function(props) -> message: completes the options once, says what does not fit together
 --   html           function(node) -> markup for the first paint (page.lua says what a node is)
---   preprocess     function(value, props, lenient) -> what the handler gets, or nil and what is wrong with the caller's
---                  value; lenient: choices and bounds may have been changed by a handler, so they are not checked
+--   preprocess     function(value, props, lenient) -> what the handler gets, or nil and what is wrong with the
+--                  caller's value; lenient: a handler may have changed choices and bounds, so they are not checked
 --   postprocess    function(value, props) -> the wire value, or nil and what is wrong with the handler's value
 --
--- From the entries come the constructors of `ui`, /config, /gradio_api/info, the page and library.d.lua: a new component
--- is a new folder and one more name in the list below.
+-- From the entries come the constructors of `ui`, /config, /gradio_api/info, the page and library.d.lua: a
+-- new component is a new folder and one more name in the list below.
 
 local check = require "check"
 local bounds = require "bounds"
@@ -61,7 +61,8 @@ local sized = {
 local labelled = {
     { name = "label", type = "string", doc = "The caption." },
     { name = "show_label", type = "boolean", default = true, doc = "Whether the caption is shown." },
-    { name = "container", type = "boolean", default = true, doc = "Whether it stands in a box with padding." },
+    { name = "container", type = "boolean", default = true,
+        doc = "Whether it stands in a box with padding." },
 }
 
 local form = {
@@ -128,8 +129,10 @@ function registry.props(entry, options)
     if props.label == nil and entry.schema.by_name.label and not entry.layout then
         props.label = entry.caption or entry.gradio_type
     end
-    if props.elem_id and (#props.elem_id > bounds.name_bytes or not find(props.elem_id, "^[%a][%w_%-]*$")) then
-        return nil, format('option "elem_id" of %s must be a letter and then letters, digits, "-" or "_"', entry.name)
+    if props.elem_id and (#props.elem_id > bounds.name_bytes or not find(props.elem_id,
+        "^[%a][%w_%-]*$")) then
+        return nil, format('option "elem_id" of %s must be a letter and then letters, digits, "-" or "_"',
+            entry.name)
     end
     local message = entry.prepare and entry.prepare(props)
     if message then
@@ -143,7 +146,7 @@ function registry.update_schema(entry)
     if not entry.updates then
         local rows = {}
         for _, row in ipairs(entry.schema.rows) do
-            if row.update ~= false and not row.hidden then
+            if row.update ~= false then
                 rows[#rows + 1] = row
             end
         end

@@ -8,7 +8,8 @@ local registry = require "registry"
 local schema = require "schema"
 local values = require "values"
 
-local type, pairs, ipairs, next, error, select, getmetatable, tostring = type, pairs, ipairs, next, error, select,
+local type, pairs, ipairs, next, error, select, getmetatable, tostring = type, pairs, ipairs, next, error,
+    select,
     getmetatable, tostring
 local format, pack, unpack, traceback = string.format, table.pack, table.unpack, debug.traceback
 local create, resume, status, close = coroutine.create, coroutine.resume, coroutine.status, coroutine.close
@@ -26,8 +27,8 @@ local function name_of(record)
     return record.name
 end
 
--- Takes the events that can be run. An input that some event can change is read leniently: the visitor's page may have
--- other choices or bounds than the ones it began with, and those live in the page.
+-- Takes the events that can be run. An input that some event can change is read leniently: the visitor's page
+-- may have other choices or bounds than the ones it began with, and those live in the page.
 function run.load(list)
     functions, schemas, lenient = {}, {}, {}
     for _, f in ipairs(list) do
@@ -41,7 +42,8 @@ function run.load(list)
     end
 end
 
--- -- values in --------------------------------------------------------------------------------------------------------
+-- -- values in
+-- --------------------------------------------------------------------------------------------------------
 
 -- One entry of the list that callers read; the page finds the field by `component_id`.
 local function problem(f, place, message)
@@ -87,16 +89,19 @@ local function read_inputs(f, data, context)
     return out
 end
 
--- -- values out -------------------------------------------------------------------------------------------------------
+-- -- values out
+-- -------------------------------------------------------------------------------------------------------
 
 local function bad_output(f, record, message)
     local place = f.where == "" and "" or " at " .. f.where
-    error({ kind = "error", message = format("%s%s: the output %s %s", f.owner, place, name_of(record), message) }, 0)
+    error({ kind = "error", message = format("%s%s: the output %s %s", f.owner, place, name_of(record),
+        message) }, 0)
 end
 
 -- The options of an update but its value, checked and completed as if the component were made with them.
 local function update_props(f, record, update)
-    local owner = format("%s (in ui.update%s)", record.name, update.where == "" and "" or " at " .. update.where)
+    local owner = format("%s (in ui.update%s)", record.name, update.where == "" and "" or " at "
+        .. update.where)
     local given, merged = {}, {}
     for name, option in pairs(update.options) do
         if name ~= "value" then
@@ -177,7 +182,8 @@ local function by_component(f, map)
     for handle, value in pairs(map) do
         local record = builder.record(handle)
         if not record or not place[record] then
-            error({ kind = "error", message = format("%s returned a value for %s, which is not one of its outputs", f.owner,
+            error({ kind = "error",
+                message = format("%s returned a value for %s, which is not one of its outputs", f.owner,
                 record and name_of(record) or check.show(handle)) }, 0)
         end
         out[place[record]] = value
@@ -201,7 +207,8 @@ local function arrange(f, results)
     end
     if results.n < #f.outputs and #f.outputs > 1 then
         error({ kind = "error", message = format(
-            "%s%s returned %d values for %d outputs; return ui.skip for one that shall stay as it is", f.owner,
+            "%s%s returned %d values for %d outputs; return ui.skip for one that shall stay as it is",
+                f.owner,
             f.where == "" and "" or " at " .. f.where, results.n, #f.outputs) }, 0)
     end
     return results
@@ -216,7 +223,8 @@ local function write_outputs(f, results, state)
     return data
 end
 
--- -- the handler ------------------------------------------------------------------------------------------------------
+-- -- the handler
+-- ------------------------------------------------------------------------------------------------------
 
 -- What the handler raised, as the host reads it: tables of ours as they are, all else with a traceback.
 local function raised(thread, problem_value, state)
@@ -229,7 +237,8 @@ local function raised(thread, problem_value, state)
         end
         problem_value = "error object is " .. check.show(problem_value)
     end
-    return { kind = "error", message = problem_value, traceback = traceback(thread, problem_value), state = state }
+    return { kind = "error", message = problem_value, traceback = traceback(thread, problem_value),
+        state = state }
 end
 
 -- Runs the handler to its end; each coroutine.yield of the author's is a partial result.
@@ -256,7 +265,16 @@ local function drive(f, inputs, state)
     end
 end
 
--- Runs function `id`; app.lua describes the arguments. Raises { kind = "user" | "validate" | "error", message, … }.
+local function first_values(f)
+    local data = values.array()
+    for i, record in ipairs(f.outputs) do
+        data[i] = record.value
+    end
+    return data
+end
+
+-- Runs function `id`; app.lua describes the arguments. Raises { kind = "user" | "validate" | "error",
+-- message, … }.
 function run.call(id, data, context)
     local f = functions[id]
     if not f then
@@ -264,8 +282,8 @@ function run.call(id, data, context)
     end
     local inputs = read_inputs(f, data, context)
     local state = {}
-    if not f.fn then
-        return values.array(), state    -- it only cancels others, or waits for its chain: the gateway did the work
+    if f.reset or not f.fn then     -- without a handler it only cancels others: the gateway did the work
+        return first_values(f), state
     end
     return drive(f, inputs, state), state
 end

@@ -1,5 +1,6 @@
--- schema.lua: what a component's value looks like on the wire. A component names one of these schemas; clients read
--- them in /gradio_api/info, and from the same tables come the words for python and for the Lua definitions.
+-- schema.lua: what a component's value looks like on the wire. A component names one of these schemas;
+-- clients read them in /gradio_api/info, and from the same tables come the words for python and for the Lua
+-- definitions.
 --
 -- No boolean ever stands where a schema is expected (`additionalProperties: true`): clients stumble over it.
 
@@ -154,8 +155,8 @@ local words = {
     array = "a list", object = "an object",
 }
 
--- nil when `value` fits the schema's outer type, else a sentence for the caller. The insides of an object are the
--- component's own business: it reads each field it uses.
+-- nil when `value` fits the schema's outer type, else a sentence for the caller. The insides of an object are
+-- the component's own business: it reads each field it uses.
 function schema.check(s, value)
     local test = checks[s.type]
     if test and not test(value) then

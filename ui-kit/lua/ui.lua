@@ -1,18 +1,18 @@
--- ui.lua: the library that app.lua requires. Components and layout blocks come from the registry; the rest is here.
+-- ui.lua: the library that app.lua requires. Components and layout blocks come from the registry; the rest is
+-- here.
 
 local check = require "check"
-local bounds = require "bounds"
 local builder = require "builder"
 local events = require "events"
 local examples = require "examples"
 local interface = require "interface"
 local layout = require "layout"
+local messages = require "messages"
 local registry = require "registry"
 local host = require "host"
 local current = require "current"
 
-local type, pairs, ipairs, next, error, tostring, setmetatable = type, pairs, ipairs, next, error, tostring, setmetatable
-local sub = string.sub
+local type, pairs, ipairs, next, tostring, setmetatable = type, pairs, ipairs, next, tostring, setmetatable
 
 local ui = {}
 
@@ -40,7 +40,8 @@ end
 
 -- ui.state(value), or ui.state{ value = value }.
 function ui.state(value)
-    if type(value) ~= "table" or value.value == nil or next(value) ~= "value" or next(value, "value") ~= nil then
+    if type(value) ~= "table" or value.value == nil or next(value) ~= "value" or next(value,
+        "value") ~= nil then
         value = { value = value }
     end
     return builder.make(registry.by_name.state, value).handle
@@ -52,10 +53,12 @@ function ui.load(given)
     if not view then
         check.fail("ui.load stands inside ui.blocks")
     end
-    return events.register("ui.load", { { view, "load" } }, type(given) == "function" and { fn = given } or given)
+    return events.register("ui.load", { { view, "load" } }, type(given) == "function" and { fn = given }
+        or given)
 end
 
--- ui.update{ option = value, … }: what a handler returns to change a component. Checked when it is known which one.
+-- ui.update{ option = value, … }: what a handler returns to change a component. Checked when it is known
+-- which one.
 function ui.update(options)
     if type(options) ~= "table" or check.opaque(options) then
         check.fail("ui.update takes a table of options, not %s", check.show(options))
@@ -73,51 +76,7 @@ end
 -- What a handler returns to leave an output alone.
 ui.skip = builder.skip
 
-local function text_of(owner, text)
-    if type(text) ~= "string" and type(text) ~= "number" then
-        check.fail("%s takes a text, not %s", owner, check.show(text))
-    end
-    return sub(tostring(text), 1, bounds.toast_bytes)
-end
-
-local toast_options = {
-    { name = "title", type = "string", doc = "A heading; by default the kind of message." },
-    { name = "duration", type = "number|boolean", doc = "Seconds it is shown; false until it is closed. By default 10." },
-    { name = "visible", type = "boolean", default = true, doc = "Whether it is shown; false only for API clients." },
-}
-
-local toast_schema = check.schema(toast_options, {})
-
-local function toast(owner, title, text, given)
-    local options = check.read(toast_schema, owner, given)
-    local duration = options.duration
-    if duration == nil then
-        duration = 10
-    end
-    return {
-        message = text_of(owner, text), title = options.title or title, visible = options.visible ~= false,
-        duration = type(duration) == "number" and duration or nil,
-    }
-end
-
-for level, title in pairs({ info = "Info", warning = "Warning", success = "Success" }) do
-    ui[level] = function(text, given)
-        local made = toast("ui." .. level, title, text, given)
-        current.need("ui." .. level)
-        host.emit("log", { level = level, log = made.message, title = made.title, duration = made.duration,
-            visible = made.visible })
-    end
-end
-
-local UserError = { __name = "error", __tostring = function(e) return e.message end }
-
--- Ends the handler; the visitor reads the text.
-function ui.error(text, given)
-    local made = toast("ui.error", "Error", text, given)
-    made.kind = "user"
-    made.where = check.where()
-    error(setmetatable(made, UserError), 0)
-end
+ui.info, ui.warning, ui.success, ui.error = messages.info, messages.warning, messages.success, messages.error
 
 -- ui.progress(0.3, "loading"), ui.progress({ 3, 10 }, "rows") or ui.progress(nil, "…").
 function ui.progress(done, text)
@@ -138,7 +97,7 @@ function ui.progress(done, text)
     end
     current.need("ui.progress")
     host.emit("progress", { progress = progress, index = index, length = length,
-        unit = index and "steps" or nil, desc = text ~= nil and text_of("ui.progress", text) or nil })
+        unit = index and "steps" or nil, desc = text ~= nil and messages.text("ui.progress", text) or nil })
 end
 
 -- Who calls: what the gateway tells of the request.

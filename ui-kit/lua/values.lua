@@ -197,7 +197,8 @@ function write(value, out)
     end
 end
 
--- One text per JSON value: names sorted, no spaces, whole numbers without a fraction. For digests and comparing.
+-- One text per JSON value: names sorted, no spaces, whole numbers without a fraction. For digests and
+-- comparing.
 function values.canonical(value)
     local out = {}
     write(value, out)

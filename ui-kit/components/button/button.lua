@@ -14,7 +14,8 @@ return {
     positional = { "value" },
     options = {
         { name = "value", type = "string", default = "Run", doc = "The caption." },
-        { name = "variant", type = '"primary"|"secondary"|"stop"', default = "secondary", doc = "Its weight." },
+        { name = "variant", type = '"primary"|"secondary"|"stop"', default = "secondary",
+            doc = "Its weight." },
         { name = "size", type = '"sm"|"md"|"lg"', default = "lg", doc = "Its size." },
         { name = "interactive", type = "boolean", default = true, doc = "Whether it can be pressed." },
         { name = "link", type = "string", doc = "An address that opens when it is pressed." },
@@ -35,7 +36,7 @@ return {
     prepare = function(props)
         local link = props.link
         if link and not find(link, "^https?://") and find(link, "^[%w+.-]*:") then
-            return 'option "link" of button must be an address that begins with http:// or https://, or a relative one'
+            return 'option "link" of button must be an address with http:// or https://, or a relative one'
         end
     end,
     html = function(node)
@@ -43,7 +44,8 @@ return {
         local class = markup.classes("vt-button", "vt-" .. props.variant, "vt-" .. props.size)
         local id, caption = markup.id(node, "in"), html.text(node.value or "")
         if props.link then
-            return markup.wrapper(node, "vt-action", html.element("a", { class = class, id = id, href = props.link,
+            return markup.wrapper(node, "vt-action", html.element("a", { class = class, id = id,
+                href = props.link,
                 target = "_blank", rel = "noopener noreferrer" }, caption))
         end
         return markup.wrapper(node, "vt-action", html.element("button",

@@ -13,7 +13,8 @@ return {
     shared = "form",
     positional = { "value" },
     options = {
-        { name = "value", type = "boolean|function", default = false, doc = "Whether it is ticked at first." },
+        { name = "value", type = "boolean|function", default = false,
+            doc = "Whether it is ticked at first." },
     },
     events = { "change", "input", "select" },
     value = function() return schema.boolean() end,
@@ -30,7 +31,8 @@ return {
     end,
     html = function(node)
         local box = html.open("input", { class = "vt-checkbox", id = markup.id(node, "in"), type = "checkbox",
-            checked = node.value == true, disabled = node.static, ["aria-describedby"] = markup.described(node) })
+            checked = node.value == true, disabled = node.static,
+                ["aria-describedby"] = markup.described(node) })
         local text = html.element("span", { class = "vt-check-text" }, html.text(node.props.label))
         return markup.wrapper(node, "vt-field", html.element("label", { class = "vt-check" }, box .. text)
             .. markup.info(node))

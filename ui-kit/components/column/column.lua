@@ -10,11 +10,14 @@ return {
     options = {
         { name = "variant", type = '"default"|"panel"|"compact"', default = "default",
             doc = "panel: in a box; compact: without gaps." },
-        { name = "scale", type = "integer", default = 1, doc = "Its share of the width beside its neighbours." },
-        { name = "min_width", type = "integer", default = 320, doc = "The width in pixels below which it wraps." },
+        { name = "scale", type = "integer", default = 1,
+            doc = "Its share of the width beside its neighbours." },
+        { name = "min_width", type = "integer", default = 320,
+            doc = "The width in pixels below which it wraps." },
     },
     html = function(node)
         local variant = node.props.variant
-        return markup.wrapper(node, markup.classes("vt-column", variant ~= "default" and "vt-" .. variant), node.children())
+        return markup.wrapper(node, markup.classes("vt-column", variant ~= "default" and "vt-" .. variant),
+            node.children())
     end,
 }

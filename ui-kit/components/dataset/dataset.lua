@@ -17,7 +17,8 @@ end
 local function picture(data)
     local file = values.present(data.composite) or data
     local url = markup.file_url(file)
-    return url and html.open("img", { class = "vt-thumb", src = url, alt = values.present(file.orig_name) or "",
+    return url and html.open("img", { class = "vt-thumb", src = url, alt = values.present(file.orig_name)
+        or "",
         loading = "lazy" })
 end
 
@@ -33,7 +34,8 @@ local function cell(value)
 end
 
 local function example(inner, index)
-    return html.element("button", { class = "vt-example", type = "button", ["data-index"] = index - 1 }, inner)
+    return html.element("button", { class = "vt-example", type = "button", ["data-index"] = index - 1 },
+        inner)
 end
 
 local function gallery_of(props)
@@ -74,11 +76,13 @@ return {
     hidden = true,
     options = {
         { name = "label", type = "string", default = "Examples", doc = "The caption." },
-        { name = "component_ids", type = "integer[]", update = false, doc = "The ids of the components that a row fills." },
+        { name = "component_ids", type = "integer[]", update = false,
+            doc = "The ids of the components that a row fills." },
         { name = "headers", type = "string[]", update = false, doc = "Their captions, in the same order." },
         { name = "samples", type = "table[]", update = false, doc = "The rows, as values on the wire." },
         { name = "sample_labels", type = "string[]", update = false, doc = "A name for each row." },
-        { name = "samples_per_page", type = "integer", default = 10, update = false, doc = "Rows shown at once." },
+        { name = "samples_per_page", type = "integer", default = 10, update = false,
+            doc = "Rows shown at once." },
     },
     events = { "click", "select" },
     skip_api = true,

@@ -44,13 +44,15 @@ local function option_list(list, value)
         items[1] = '<option value="" selected></option>'
     end
     for i, choice in ipairs(list) do
-        items[#items + 1] = html.element("option", { value = i - 1, selected = i == found }, html.text(choice[1]))
+        items[#items + 1] = html.element("option", { value = i - 1, selected = i == found },
+            html.text(choice[1]))
     end
     return concat(items)
 end
 
 local function single(node)
-    return html.element("select", { class = "vt-input vt-select", id = markup.id(node, "in"), disabled = node.static,
+    return html.element("select", { class = "vt-input vt-select", id = markup.id(node, "in"),
+        disabled = node.static,
         ["aria-describedby"] = markup.described(node) }, option_list(node.props.choices, node.value))
 end
 
@@ -61,7 +63,8 @@ local function combo(node)
     end
     local found = choices.index(list, node.value)
     return html.open("input", { class = "vt-input", id = markup.id(node, "in"), type = "text",
-        list = markup.id(node, "list"), value = found and list[found][1] or node.value or "", autocomplete = "off",
+        list = markup.id(node, "list"), value = found and list[found][1] or node.value or "",
+            autocomplete = "off",
         disabled = node.static, ["aria-describedby"] = markup.described(node) })
         .. html.element("datalist", { id = markup.id(node, "list") }, concat(items))
 end
@@ -71,7 +74,8 @@ local function multiple(node)
     for _, value in ipairs(node.value or {}) do
         local found = choices.index(list, value)
         chosen[found or 0] = true
-        chips[#chips + 1] = html.element("span", { class = "vt-chip" }, html.text(found and list[found][1] or value))
+        chips[#chips + 1] = html.element("span", { class = "vt-chip" }, html.text(found and list[found][1]
+            or value))
     end
     for i, choice in ipairs(list) do
         items[i] = markup.choice("checkbox", nil, i, choice, chosen[i], node.static)
@@ -81,8 +85,10 @@ local function multiple(node)
     end
     local label = markup.id(node, "label")
     return html.element("details", { class = "vt-multi", ["data-disabled"] = node.static },
-        html.element("summary", { class = "vt-input vt-multi-summary", ["aria-labelledby"] = label }, concat(chips))
-        .. html.element("div", { class = "vt-multi-list", role = "group", ["aria-labelledby"] = label }, concat(items)))
+        html.element("summary", { class = "vt-input vt-multi-summary", ["aria-labelledby"] = label },
+            concat(chips))
+        .. html.element("div", { class = "vt-multi-list", role = "group", ["aria-labelledby"] = label },
+            concat(items)))
 end
 
 return {
@@ -92,18 +98,22 @@ return {
     shared = "form",
     positional = { "choices", "value" },
     options = {
-        { name = "choices", type = "choice[]", default = {}, doc = "What can be chosen: values, or { label, value }." },
+        { name = "choices", type = "choice[]", default = {},
+            doc = "What can be chosen: values, or { label, value }." },
         { name = "value", type = "string|number|boolean|choice[]|function",
             doc = "The choice at first; by default the first one, false for none." },
         { name = "multiselect", type = "boolean", default = false, doc = "Whether several can be chosen." },
         { name = "max_choices", type = "integer", doc = "How many can be chosen at most." },
-        { name = "allow_custom_value", type = "boolean", default = false, doc = "Whether other text is accepted." },
+        { name = "allow_custom_value", type = "boolean", default = false,
+            doc = "Whether other text is accepted." },
         { name = "filterable", type = "boolean", default = true, doc = "Whether typing narrows the list." },
-        { name = "type", type = '"value"|"index"', default = "value", doc = "Handlers get the value, or its place (from 1)." },
+        { name = "type", type = '"value"|"index"', default = "value",
+            doc = "Handlers get the value, or its place (from 1)." },
     },
     events = { "change", "input", "select", "focus", "blur" },
     value = function(props)
-        local one = props.allow_custom_value and schema.string() or schema.choice(choices.values(props.choices))
+        local one = props.allow_custom_value and schema.string()
+            or schema.choice(choices.values(props.choices))
         return props.multiselect and schema.list(one) or one
     end,
     lua_value = "string|number|(string|number)[]",
@@ -142,7 +152,8 @@ return {
     html = function(node)
         local props = node.props
         if props.multiselect then
-            return markup.wrapper(node, "vt-field", markup.heading(node) .. markup.info(node) .. multiple(node))
+            return markup.wrapper(node, "vt-field", markup.heading(node) .. markup.info(node)
+                .. multiple(node))
         end
         return markup.wrapper(node, "vt-field", markup.caption(node) .. markup.info(node)
             .. (props.allow_custom_value and combo(node) or single(node)))

@@ -7,8 +7,10 @@ local markup = require "markup"
 
 local function drop_area(node)
     local hint = node.props.placeholder or "Drop a picture here, paste one, or"
-    return html.element("div", { class = "vt-drop" }, html.element("p", { class = "vt-drop-text" }, html.text(hint))
-        .. html.open("input", { class = "vt-file", id = markup.id(node, "in"), type = "file", accept = "image/*",
+    return html.element("div", { class = "vt-drop" }, html.element("p", { class = "vt-drop-text" },
+        html.text(hint))
+        .. html.open("input", { class = "vt-file", id = markup.id(node, "in"), type = "file",
+            accept = "image/*",
             ["aria-describedby"] = markup.described(node) }))
 end
 
@@ -51,7 +53,8 @@ return {
         else
             inner = drop_area(node)
         end
-        local frame = html.element("div", { class = markup.classes("vt-frame", markup.height_class(props.height)) }, inner)
+        local frame = html.element("div", { class = markup.classes("vt-frame",
+            markup.height_class(props.height)) }, inner)
         if url and not node.static then
             frame = frame .. html.element("div", { class = "vt-tools" },
                 html.element("button", { class = "vt-tool", type = "button" }, "Remove"))

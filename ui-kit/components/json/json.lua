@@ -15,7 +15,8 @@ return {
     options = {
         { name = "value", type = "any", doc = "The value at first." },
         { name = "open", type = "boolean", default = false, doc = "Whether all of it is unfolded." },
-        { name = "show_indices", type = "boolean", default = false, doc = "Whether places in lists are shown." },
+        { name = "show_indices", type = "boolean", default = false,
+            doc = "Whether places in lists are shown." },
         { name = "height", type = "integer", doc = "Its height in pixels; what is longer scrolls." },
     },
     events = { "change" },

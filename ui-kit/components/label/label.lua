@@ -110,7 +110,8 @@ return {
     options = {
         { name = "value", type = "string|number|table|function", doc = "The classes at first." },
         { name = "num_top_classes", type = "integer", doc = "How many classes are shown at most." },
-        { name = "show_heading", type = "boolean", default = true, doc = "Whether the first class stands above, large." },
+        { name = "show_heading", type = "boolean", default = true,
+            doc = "Whether the first class stands above, large." },
     },
     events = { "change", "select" },
     value = function() return schema.label() end,
@@ -147,7 +148,8 @@ return {
             local bars = value.confidences and #value.confidences > 0 and bar_list(value.confidences) or ""
             inner = ((props.show_heading or bars == "") and top or "") .. bars
         end
-        return markup.wrapper(node, "vt-field", markup.heading(node) .. html.element("div", { class = markup.classes(
+        return markup.wrapper(node, "vt-field", markup.heading(node) .. html.element("div",
+            { class = markup.classes(
             "vt-result", keep > 0 and format("vt-keep-%d", keep)), ["aria-live"] = "polite" }, inner))
     end,
 }

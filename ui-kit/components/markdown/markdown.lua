@@ -7,8 +7,8 @@ local markup = require "markup"
 
 local type, find, gmatch, gsub, rep = type, string.find, string.gmatch, string.gsub, string.rep
 
--- Text in a long string is indented like the code around it: takes the indent of the least indented line away.
--- The first line counts only when it is the only one: it stands right after the opening bracket.
+-- Text in a long string is indented like the code around it: takes the indent of the least indented line
+-- away. The first line counts only when it is the only one: it stands right after the opening bracket.
 local function dedent(text)
     if not find(text, "\n", 1, true) then
         return (gsub(text, "^%s+", ""))
@@ -33,7 +33,8 @@ return {
     positional = { "value" },
     options = {
         { name = "value", type = "string|function", doc = "The text, in Markdown." },
-        { name = "container", type = "boolean", default = false, doc = "Whether it stands in a box with padding." },
+        { name = "container", type = "boolean", default = false,
+            doc = "Whether it stands in a box with padding." },
         { name = "label", type = "string", doc = "The caption in the API; it is not shown." },
         { name = "show_label", type = "boolean", default = false, doc = "Whether the caption is shown." },
         { name = "height", type = "integer", doc = "Its height in pixels; what is longer scrolls." },
@@ -57,7 +58,9 @@ return {
     html = function(node)
         local props = node.props
         local caption = props.show_label and markup.heading(node) or ""
-        return markup.wrapper(node, "vt-text-block", caption .. html.element("div", { class = markup.classes("vt-prose",
-            props.height and "vt-scroll", markup.height_class(props.height)) }, host.markdown(node.value or "")))
+        return markup.wrapper(node, "vt-text-block", caption .. html.element("div",
+            { class = markup.classes("vt-prose",
+            props.height and "vt-scroll", markup.height_class(props.height)) }, host.markdown(node.value
+                or "")))
     end,
 }

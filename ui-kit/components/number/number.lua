@@ -24,7 +24,8 @@ return {
     shared = "form",
     positional = { "value" },
     options = {
-        { name = "value", type = "number|function", doc = "The number at first; a function is called when the page opens." },
+        { name = "value", type = "number|function",
+            doc = "The number at first; a function is called when the page opens." },
         { name = "minimum", type = "number", doc = "The smallest number accepted." },
         { name = "maximum", type = "number", doc = "The largest number accepted." },
         { name = "step", type = "number", default = 1, doc = "What the arrows add and take away." },
@@ -64,8 +65,10 @@ return {
     end,
     html = function(node)
         local props = node.props
-        return markup.wrapper(node, "vt-field", markup.caption(node) .. markup.info(node) .. html.open("input", {
-            class = "vt-input", id = markup.id(node, "in"), type = "number", inputmode = "decimal", step = "any",
+        return markup.wrapper(node, "vt-field", markup.caption(node) .. markup.info(node)
+            .. html.open("input", {
+            class = "vt-input", id = markup.id(node, "in"), type = "number", inputmode = "decimal",
+                step = "any",
             value = node.value, min = props.minimum, max = props.maximum, placeholder = props.placeholder,
             readonly = node.static, ["aria-describedby"] = markup.described(node),
         }))

@@ -14,9 +14,11 @@ return {
     shared = "form",
     positional = { "choices", "value" },
     options = {
-        { name = "choices", type = "choice[]", default = {}, doc = "What can be chosen: values, or { label, value }." },
+        { name = "choices", type = "choice[]", default = {},
+            doc = "What can be chosen: values, or { label, value }." },
         { name = "value", type = "string|number|function", doc = "The choice at first; by default none." },
-        { name = "type", type = '"value"|"index"', default = "value", doc = "Handlers get the value, or its place (from 1)." },
+        { name = "type", type = '"value"|"index"', default = "value",
+            doc = "Handlers get the value, or its place (from 1)." },
     },
     events = { "change", "input", "select" },
     value = function(props) return schema.choice(choices.values(props.choices)) end,
@@ -43,7 +45,8 @@ return {
         for i, choice in ipairs(props.choices) do
             items[i] = markup.choice("radio", markup.id(node), i, choice, choice[2] == node.value)
         end
-        local legend = html.element("legend", { class = markup.classes("vt-label", props.show_label == false and "vt-sr") },
+        local legend = html.element("legend", { class = markup.classes("vt-label", props.show_label == false
+            and "vt-sr") },
             html.text(props.label))
         return markup.wrapper(node, "vt-field", html.element("fieldset",
             { class = "vt-fieldset", disabled = node.static, ["aria-describedby"] = markup.described(node) },

@@ -10,8 +10,10 @@ return {
     options = {
         { name = "variant", type = '"default"|"panel"|"compact"', default = "default",
             doc = "panel: in a box; compact: without gaps." },
-        { name = "equal_height", type = "boolean", default = false, doc = "Whether all get the height of the tallest." },
-        { name = "scale", type = "integer", doc = "Its share of the height beside its neighbours in a column." },
+        { name = "equal_height", type = "boolean", default = false,
+            doc = "Whether all get the height of the tallest." },
+        { name = "scale", type = "integer",
+            doc = "Its share of the height beside its neighbours in a column." },
     },
     html = function(node)
         local props = node.props

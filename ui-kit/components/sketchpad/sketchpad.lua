@@ -35,7 +35,8 @@ return {
             doc = "Handlers get the decoded drawing, or the file as it came." },
         { name = "canvas_size", type = "integer[]", default = { 320, 320 }, update = false,
             doc = "Width and height in pixels." },
-        { name = "brush_size", type = "integer", doc = "How thick the pen is, in pixels; by default a 16th of the width." },
+        { name = "brush_size", type = "integer",
+            doc = "How thick the pen is, in pixels; by default a 16th of the width." },
         { name = "brush_color", type = "string", default = "#000000", doc = "The ink, as #rrggbb." },
         { name = "format", type = '"webp"|"png"', default = "png", update = false,
             doc = "How pictures of handlers are sent." },
@@ -45,7 +46,8 @@ return {
     lua_value = "vitrine.image|vitrine.file|string",
     file = true,
     example_input = { background = values.null, layers = values.list(), id = values.null,
-        composite = { path = "drawing.png", meta = { _type = "gradio.FileData" }, orig_name = "drawing.png" } },
+        composite = { path = "drawing.png", meta = { _type = "gradio.FileData" },
+            orig_name = "drawing.png" } },
     prepare = function(props)
         local size = props.canvas_size
         if #size ~= 2 or size[1] < 8 or size[2] < 8 or size[1] > 4096 or size[2] > 4096 then
@@ -78,11 +80,13 @@ return {
         local canvas = html.element("canvas", { class = "vt-canvas", id = markup.id(node, "in"),
             width = props.canvas_size[1], height = props.canvas_size[2], role = "img",
             ["aria-labelledby"] = markup.id(node, "label") })
-        local range = html.open("input", { class = "vt-range", type = "range", min = 1, max = max(props.brush_size * 3, 8),
+        local range = html.open("input", { class = "vt-range", type = "range", min = 1,
+            max = max(props.brush_size * 3, 8),
             step = 1, value = props.brush_size })
         return markup.wrapper(node, "vt-field", markup.heading(node) .. markup.info(node)
             .. html.element("div", { class = "vt-pad" }, canvas)
             .. html.element("div", { class = "vt-tools" }, tool("Undo") .. tool("Clear")
-                .. html.element("label", { class = "vt-tool-size" }, html.element("span", {}, "Brush") .. range)))
+                .. html.element("label", { class = "vt-tool-size" }, html.element("span", {},
+                    "Brush") .. range)))
     end,
 }

@@ -43,13 +43,15 @@ return {
         props.step = props.step or natural_step(props.maximum - props.minimum)
         if props.value == nil then
             props.value = props.minimum
-        elseif type(props.value) == "number" and (props.value < props.minimum or props.value > props.maximum) then
+        elseif type(props.value) == "number" and (props.value < props.minimum
+            or props.value > props.maximum) then
             return 'option "value" of slider is outside "minimum" and "maximum"'
         end
     end,
     preprocess = function(value, props, lenient)
         if value and not lenient and (value < props.minimum or value > props.maximum) then
-            return nil, format("must be between %s and %s", html.number(props.minimum), html.number(props.maximum))
+            return nil, format("must be between %s and %s", html.number(props.minimum),
+                html.number(props.maximum))
         end
         return value
     end,
@@ -74,7 +76,9 @@ return {
             return html.element("span", { class = "vt-slider-end" }, html.text(value))
         end
         return markup.wrapper(node, "vt-field",
-            html.element("div", { class = "vt-slider-head" }, markup.caption(node) .. exact) .. markup.info(node)
-            .. html.element("div", { class = "vt-slider-row" }, bound(props.minimum) .. range .. bound(props.maximum)))
+            html.element("div", { class = "vt-slider-head" }, markup.caption(node) .. exact)
+                .. markup.info(node)
+            .. html.element("div", { class = "vt-slider-row" }, bound(props.minimum) .. range
+                .. bound(props.maximum)))
     end,
 }

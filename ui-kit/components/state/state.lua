@@ -10,7 +10,8 @@ return {
     shared = "none",
     positional = { "value" },
     options = {
-        { name = "value", type = "any", update = false, doc = "The value at first: anything that JSON can hold." },
+        { name = "value", type = "any", update = false,
+            doc = "The value at first: anything that JSON can hold." },
     },
     events = { "change" },
     detached = true,

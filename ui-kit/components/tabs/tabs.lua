@@ -18,8 +18,10 @@ end
 local function button(item)
     return html.element("button", {
         class = "vt-tab-button", type = "button", role = "tab", id = markup.id(item, "tab"),
-        ["aria-controls"] = item.props.elem_id or markup.id(item), ["aria-selected"] = item.selected and "true" or "false",
-        tabindex = item.selected and 0 or -1, disabled = not item.props.interactive, hidden = item.props.visible ~= true,
+        ["aria-controls"] = item.props.elem_id or markup.id(item), ["aria-selected"] = item.selected
+            and "true" or "false",
+        tabindex = item.selected and 0 or -1, disabled = not item.props.interactive,
+            hidden = item.props.visible ~= true,
     }, html.text(item.props.label))
 end
 

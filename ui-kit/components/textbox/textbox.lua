@@ -4,7 +4,8 @@ local schema = require "schema"
 local html = require "html"
 local markup = require "markup"
 
-local type, format, find, gsub, utf8_len, max, min = type, string.format, string.find, string.gsub, utf8.len, math.max,
+local type, format, find, gsub, utf8_len, max, min = type, string.format, string.find, string.gsub, utf8.len,
+    math.max,
     math.min
 
 local function attributes(node, class)
@@ -12,7 +13,8 @@ local function attributes(node, class)
     return {
         class = markup.classes(class, props.text_align == "right" and "vt-right"), id = markup.id(node, "in"),
         placeholder = props.placeholder, maxlength = props.max_length, readonly = node.static,
-        dir = props.rtl and "rtl" or nil, autofocus = props.autofocus, ["aria-describedby"] = markup.described(node),
+        dir = props.rtl and "rtl" or nil, autofocus = props.autofocus,
+            ["aria-describedby"] = markup.described(node),
     }
 end
 
@@ -38,17 +40,22 @@ return {
     shared = "form",
     positional = { "value" },
     options = {
-        { name = "value", type = "string|function", doc = "The text at first; a function is called when the page opens." },
+        { name = "value", type = "string|function",
+            doc = "The text at first; a function is called when the page opens." },
         { name = "lines", type = "integer", default = 1, doc = "Lines shown at least." },
         { name = "max_lines", type = "integer", default = 20, doc = "Lines shown at most; then it scrolls." },
         { name = "placeholder", type = "string", doc = "A hint shown while it is empty." },
         { name = "type", type = '"text"|"password"|"email"', default = "text", doc = "What is typed." },
         { name = "max_length", type = "integer", doc = "Characters that are accepted at most." },
-        { name = "autofocus", type = "boolean", default = false, doc = "Whether it has the cursor when the page opens." },
-        { name = "autoscroll", type = "boolean", default = true, doc = "Whether it scrolls to the end of growing text." },
-        { name = "submit_btn", type = "boolean|string", default = false, doc = "A button in it that submits; its caption." },
+        { name = "autofocus", type = "boolean", default = false,
+            doc = "Whether it has the cursor when the page opens." },
+        { name = "autoscroll", type = "boolean", default = true,
+            doc = "Whether it scrolls to the end of growing text." },
+        { name = "submit_btn", type = "boolean|string", default = false,
+            doc = "A button in it that submits; its caption." },
         { name = "text_align", type = '"left"|"right"', doc = "Where the text stands." },
-        { name = "rtl", type = "boolean", default = false, doc = "Whether the text runs from right to left." },
+        { name = "rtl", type = "boolean", default = false,
+            doc = "Whether the text runs from right to left." },
     },
     events = { "change", "input", "select", "submit", "focus", "blur", "copy" },
     value = function() return schema.string() end,
@@ -84,7 +91,8 @@ return {
         if props.submit_btn then
             local caption = type(props.submit_btn) == "string" and props.submit_btn or "Send"
             inner = html.element("div", { class = "vt-with-button" }, inner .. html.element("button",
-                { class = "vt-button vt-primary vt-sm", type = "button", disabled = node.static }, html.text(caption)))
+                { class = "vt-button vt-primary vt-sm", type = "button", disabled = node.static },
+                    html.text(caption)))
         end
         return markup.wrapper(node, "vt-field", markup.caption(node) .. markup.info(node) .. inner)
     end,
