@@ -9,6 +9,7 @@
 
 #include "gateway/demo.h"
 #include "gateway/route.h"
+#include "gateway/site.h"
 #include "runtime/http/server.h"
 
 struct channel;
@@ -21,21 +22,12 @@ struct loop;
 struct metrics;
 struct access;
 
-/* How this server is called from outside; from launcher_config. */
-struct gateway_names {
-    char *host;        /* --host: the public name, without port; "localhost" by default */
-    char *demo_domain; /* demos live at <owner>-<name>.<demo_domain>; the host itself by default */
-    bool demo_hosts;   /* false: the host is an IP address, demos only have the path address */
-    uint16_t port;     /* bound */
-    bool tls;          /* in front of us: https in every address we make */
-};
-
 struct gateway {
     struct event_base *base;      /* borrowed from the loop */
     struct loop *loop;
     struct http_server *server;
     struct channel *store, *zygote, *infer; /* NULL while that peer is away */
-    struct gateway_names names;
+    struct site site;             /* how this server is called from outside */
     struct demo_table demos;
     struct assets *assets;
     struct forward *forward;
@@ -46,6 +38,8 @@ struct gateway {
     bool ready;                   /* listeners and store are there */
     bool stopping;                /* no new calls; running ones get until stop_until_ms */
     bool public_metrics;
+    bool trusted_proxy_set;
+    unsigned char trusted_proxy[16]; /* whose X-Forwarded-For is believed */
     uint64_t stop_until_ms;
     uint32_t worker_idle_ms;      /* VITRINE_LIMIT_WORKER_IDLE_MS */
     uint32_t worker_limit;        /* VITRINE_LIMIT_WORKERS */
@@ -54,7 +48,7 @@ struct gateway {
 
 enum gateway_peer { GATEWAY_PEER_STORE, GATEWAY_PEER_ZYGOTE, GATEWAY_PEER_INFER };
 
-struct message; /* runtime/wire: one received message, unpacked or not */
+struct message_in; /* runtime/wire/channel.h */
 
 /* A part that is told what happens; every entry may be NULL. The call path defines `calls_part` (calls.c). */
 struct gateway_part {
@@ -65,7 +59,7 @@ struct gateway_part {
     /* gateway->store/zygote/infer was replaced (the process behind it restarted) or is NULL now (it died). */
     void (*peer)(struct gateway *gateway, enum gateway_peer peer);
     /* A message of a peer that the server part does not know. false: neither did we; the peer is told off. */
-    bool (*message)(struct gateway *gateway, enum gateway_peer peer, const struct message *message);
+    bool (*message)(struct gateway *gateway, enum gateway_peer peer, struct message_in *message);
     /* demo->release is another one now (before: NULL when it was cold). */
     void (*changed)(struct gateway *gateway, struct demo *demo, struct release *before);
     void (*deleted)(struct gateway *gateway, struct demo *demo);

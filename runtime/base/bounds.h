@@ -47,6 +47,18 @@
 #define BOUNDS_UPLOAD_BODY_BYTES (100u << 20)
 #define BOUNDS_CONNECTIONS_PER_ADDRESS 512      /* env */
 #define BOUNDS_REQUESTS_PER_SECOND 1000         /* env, per address */
+#define BOUNDS_JOINS_PER_SECOND 200             /* env, per address and demo */
+#define BOUNDS_UPLOADS_PER_MINUTE 120           /* env, per address */
+#define BOUNDS_SIGN_INS_PER_MINUTE 20           /* env, per address */
+#define BOUNDS_PUSHES_PER_MINUTE 60             /* env, per address */
+#define BOUNDS_LIMIT_ENTRIES 65536
+#define BOUNDS_FORWARD_CONNECTIONS 256
+#define BOUNDS_FORWARD_IDLE 16
+#define BOUNDS_DEMOS_CACHED 10000
+#define BOUNDS_RELEASES_IDLE 2000
+#define BOUNDS_LOG_BUFFER_BYTES 65536
+#define BOUNDS_LOG_FIELD_BYTES 1024
+#define BOUNDS_STOP_MS 10000
 #define BOUNDS_SESSION_HASH_BYTES 128
 #define BOUNDS_SESSIONS 100000
 #define BOUNDS_SESSION_STATE_BYTES 65536
