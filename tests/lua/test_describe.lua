@@ -33,7 +33,8 @@ case("a dependency is complete", function(k)
         "api_name":"greet","api_visibility":"public","api_description":"Says hello.","queue":true,"connection":"sse",
         "types":{"generator":false,"cancel":false},"cancels":[],"trigger_mode":"once","trigger_after":null,
         "trigger_only_on_success":false,"trigger_only_on_failure":false,"show_progress":"full","show_progress_on":null,
-        "scroll_to_output":false,"batch":false,"js":null,"collects_event_data":false,"rendered_in":null}]]==])
+        "scroll_to_output":false,"batch":false,"js":null,"collects_event_data":false,"rendered_in":null,
+        "parameter_names":["name"]}]]==])
 end)
 
 case("info lists the endpoint with names, defaults and types", function(k)

@@ -89,6 +89,50 @@ local function targets_of(f, root)
     return out
 end
 
+-- A word that can name a parameter, or nil.
+local function usable(name)
+    if type(name) ~= "string" or RESERVED[name] or not match(name, "^[%a_][%w_]*$")
+        or #name > bounds.name_bytes then
+        return nil
+    end
+    return name
+end
+
+local function from_caption(record)
+    if record.given and record.given.label then
+        return usable((gsub(gsub(lower(record.props.label), "[^%w]+", "_"), "^_*(.-)_*$", "%1")))
+    end
+    return nil
+end
+
+-- A name per input: the function's own parameter names, else the captions, else param_0, param_1, …
+function describe.parameter_names(f)
+    local own = f.fn and host.parameter_names and host.parameter_names(f.fn) or nil
+    local names, taken = {}, {}
+    for i, record in ipairs(f.inputs) do
+        local name
+        if own and own[i] then
+            name = usable(own[i])
+        else
+            name = from_caption(record)
+        end
+        if not name or taken[name] then
+            name = format("param_%d", i - 1)
+        end
+        names[i], taken[name] = name, true
+    end
+    return names
+end
+
+-- The names as they are listed: null for what callers do not send.
+local function names_of(f)
+    local out, names = array(), describe.parameter_names(f)
+    for i, record in ipairs(f.inputs) do
+        out[i] = record.entry.skip_api and values.null or names[i]
+    end
+    return out
+end
+
 local function dependency(f, root)
     return {
         id = f.id,
@@ -114,6 +158,7 @@ local function dependency(f, root)
         js = values.null,
         collects_event_data = false,
         rendered_in = values.null,
+        parameter_names = names_of(f),
     }
 end
 
@@ -154,41 +199,6 @@ local function config(loaded, card)
         css = values.null, js = values.null, head = values.null, theme = "default", theme_hash = "",
         stylesheets = array(), body_css = {}, i18n_translations = values.null, footer_links = array(),
     }
-end
-
--- A word that can name a parameter, or nil.
-local function usable(name)
-    if type(name) ~= "string" or RESERVED[name] or not match(name, "^[%a_][%w_]*$")
-        or #name > bounds.name_bytes then
-        return nil
-    end
-    return name
-end
-
-local function from_caption(record)
-    if record.given and record.given.label then
-        return usable((gsub(gsub(lower(record.props.label), "[^%w]+", "_"), "^_*(.-)_*$", "%1")))
-    end
-    return nil
-end
-
--- A name per input: the function's own parameter names, else the captions, else param_0, param_1, …
-function describe.parameter_names(f)
-    local own = f.fn and host.parameter_names and host.parameter_names(f.fn) or nil
-    local names, taken = {}, {}
-    for i, record in ipairs(f.inputs) do
-        local name
-        if own and own[i] then
-            name = usable(own[i])
-        else
-            name = from_caption(record)
-        end
-        if not name or taken[name] then
-            name = format("param_%d", i - 1)
-        end
-        names[i], taken[name] = name, true
-    end
-    return names
 end
 
 local function label_of(record, prefix, place)
@@ -271,14 +281,6 @@ local function defaults_of(f)
     local out = array()
     for i, record in ipairs(f.inputs) do
         out[i] = record.entry.session and values.null or record.value
-    end
-    return out
-end
-
-local function names_of(f)
-    local out, names = array(), describe.parameter_names(f)
-    for i, record in ipairs(f.inputs) do
-        out[i] = record.entry.skip_api and values.null or names[i]
     end
     return out
 end
