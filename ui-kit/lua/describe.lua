@@ -124,15 +124,6 @@ function describe.parameter_names(f)
     return names
 end
 
--- The names as they are listed: null for what callers do not send.
-local function names_of(f)
-    local out, names = array(), describe.parameter_names(f)
-    for i, record in ipairs(f.inputs) do
-        out[i] = record.entry.skip_api and values.null or names[i]
-    end
-    return out
-end
-
 local function dependency(f, root)
     return {
         id = f.id,
@@ -158,7 +149,7 @@ local function dependency(f, root)
         js = values.null,
         collects_event_data = false,
         rendered_in = values.null,
-        parameter_names = names_of(f),
+        parameter_names = array(describe.parameter_names(f)),
     }
 end
 
@@ -301,7 +292,7 @@ local function manifest_function(f)
         trigger_mode = f.trigger_mode,
         time_limit = or_null(f.time_limit),
         defaults = defaults_of(f),
-        parameter_names = names_of(f),
+        parameter_names = array(describe.parameter_names(f)),
         max_queue = values.null,
         cancels = ids(f.cancels),
     }
