@@ -345,7 +345,19 @@ case("the tree text is the same for the same script", function(k)
     local other = kit.fresh()
     other:describe(GREETER)
     equal(other.app.tree(), first)
-    contains(first, '"type":"textbox"')
+    contains(first, '1 textbox in 0 {"label":"Your name","value":"world"}')
+    contains(first, "event 1 3click (1) -> (2) greet  after 0")
+end)
+
+case("the tree text tells what a page would show otherwise", function(k)
+    k:describe(GREETER)
+    local first = k.app.tree()
+    for _, change in ipairs { { "world", "World" }, { "inputs = name", "inputs = out" }, { '"greet"', '"hello"' },
+            { "ui.button", 'ui.markdown "x" ui.button' } } do
+        local other = kit.fresh()
+        other:describe((GREETER:gsub(change[1], change[2], 1)))
+        assert(other.app.tree() ~= first, change[1])
+    end
 end)
 
 case("a difference to the published interface names the first component", function(k)

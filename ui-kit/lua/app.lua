@@ -184,14 +184,47 @@ function app.describe(card)
     return describe.all(need_loaded(), card or {})
 end
 
--- One line per component, event and layout, the same whenever the interface is the same.
+local function ids_of(records)
+    local out = {}
+    for i, record in ipairs(records) do
+        out[i] = record.id
+    end
+    return concat(out, ",")
+end
+
+-- What the author gave, without functions: those differ in address, not in what the page shows.
+local function component_line(record)
+    local given = {}
+    for name, value in pairs(record.given) do
+        if type(value) ~= "function" then
+            given[name] = value
+        end
+    end
+    if record.props.label ~= record.given.label then
+        given.label = record.props.label
+    end
+    return format("%d %s in %d %s", record.id, record.name, record.parent and record.parent.id or 0,
+        values.canonical(given))
+end
+
+local function event_line(f)
+    local targets = {}
+    for i, target in ipairs(f.targets) do
+        targets[i] = target[1].id .. target[2]
+    end
+    return format("event %d %s (%s) -> (%s) %s %s after %d", f.id, concat(targets, ","), ids_of(f.inputs),
+        ids_of(f.outputs), f.api_name or "-", ids_of(f.cancels), f.after and f.after.id or 0)
+end
+
+-- One line per component and event, the same whenever the interface is the same. Part of every wake, so it is made
+-- of what the author wrote and not of the documents that follow from it.
 function app.tree()
     local lines = {}
-    for _, part in ipairs({ describe.components(need_loaded()), describe.dependencies(loaded),
-        { describe.layout(loaded) } }) do
-        for _, item in ipairs(part) do
-            lines[#lines + 1] = values.canonical(item)
-        end
+    for i, record in ipairs(need_loaded().components) do
+        lines[i] = component_line(record)
+    end
+    for _, f in ipairs(loaded.functions) do
+        lines[#lines + 1] = event_line(f)
     end
     return concat(lines, "\n") .. "\n"
 end

@@ -6,7 +6,7 @@ local html = require "html"
 
 local type, pairs, ipairs, next, tostring, getmetatable, rawlen = type, pairs, ipairs, next, tostring,
     getmetatable, rawlen
-local format, gsub, byte, match = string.format, string.gsub, string.byte, string.match
+local format, find, gsub, byte, match = string.format, string.find, string.gsub, string.byte, string.match
 local concat, sort, math_type, utf8_len, huge = table.concat, table.sort, math.type, utf8.len, math.huge
 local null, array = json.null, json.array
 
@@ -146,6 +146,9 @@ function values.copy(value)
 end
 
 local function quote(text)
+    if not find(text, '[%c"\\]') then
+        return '"' .. text .. '"'
+    end
     return '"' .. gsub(text, '[%c"\\]', function(c)
         return format("\\u%04x", byte(c))
     end) .. '"'
