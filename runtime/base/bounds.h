@@ -137,6 +137,7 @@
 #define BOUNDS_GIT_INFLATE_RATIO_BYTES (512ull << 20)
 #define BOUNDS_GIT_STDERR_BYTES 65536
 #define BOUNDS_PUBLISHES 4                      /* env, at once */
+#define BOUNDS_MODEL_TRY_MS 60000
 #define BOUNDS_REPORT_BYTES 65536
 #define BOUNDS_HOOK_UPDATES 1000
 #define BOUNDS_RELEASES_KEPT 20                 /* env, per repository, beside the live one */
