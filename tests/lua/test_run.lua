@@ -139,11 +139,21 @@ case("an error object that is no text is described", function(k)
     equal(problem.message, "error object is a table")
 end)
 
-case("an author's __tostring or kind cannot pose as ours unnoticed", function(k)
-    k:describe(one "function(text) error(setmetatable({}, { __index = function() error('trap') end })) end")
-    local ok, problem = k:run(1, '["x"]')
-    equal(ok, nil)
-    assert(problem)
+case("an error object of the author's own is read with care", function(k)
+    k:describe(one [[function(text)
+        local traps = {
+            a = setmetatable({}, { __index = function() error("trap") end, __newindex = function() error("trap") end }),
+            b = setmetatable({}, { __tostring = function() error("trap") end }),
+            c = setmetatable({}, { __tostring = function() return "my own words" end }),
+            d = setmetatable({}, { __metatable = false }),
+        }
+        error(traps[text])
+    end]])
+    for name, words in pairs { a = "error object is a table", b = "error object is a table", c = "my own words", d = "error object is a table" } do
+        local _, problem = k:run(1, '["' .. name .. '"]')
+        equal(problem.kind, "error")
+        contains(problem.message, words)
+    end
 end)
 
 case("ui.error ends the handler with words for the visitor", function(k)

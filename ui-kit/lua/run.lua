@@ -8,9 +8,9 @@ local registry = require "registry"
 local schema = require "schema"
 local values = require "values"
 
-local type, pairs, ipairs, next, error, select, getmetatable, tostring = type, pairs, ipairs, next, error,
-    select,
-    getmetatable, tostring
+local type, pairs, ipairs, next, error, pcall, select, tostring = type, pairs, ipairs, next, error, pcall,
+    select, tostring
+local getmetatable, rawget, rawset = getmetatable, rawget, rawset
 local format, pack, unpack, traceback = string.format, table.pack, table.unpack, debug.traceback
 local create, resume, status, close = coroutine.create, coroutine.resume, coroutine.status, coroutine.close
 
@@ -226,19 +226,29 @@ end
 -- -- the handler
 -- ------------------------------------------------------------------------------------------------------
 
--- What the handler raised, as the host reads it: tables of ours as they are, all else with a traceback.
-local function raised(thread, problem_value, state)
-    if type(problem_value) == "table" and problem_value.kind then
-        problem_value.state = state
-        return problem_value
-    elseif type(problem_value) ~= "string" then
-        if type(problem_value) == "userdata" then
-            return problem_value
+-- The text of an error object of the author's own; its __tostring may fail or lie.
+local function text_of(object)
+    local meta = getmetatable(object)
+    if type(meta) == "table" and rawget(meta, "__tostring") then
+        local ok, text = pcall(tostring, object)
+        if ok and type(text) == "string" then
+            return text
         end
-        problem_value = "error object is " .. check.show(problem_value)
     end
-    return { kind = "error", message = problem_value, traceback = traceback(thread, problem_value),
-        state = state }
+    return "error object is " .. check.show(object)
+end
+
+-- What the handler raised, as the host reads it: tables of ours as they are, all else with a traceback. Read raw:
+-- no metamethod of the author's runs.
+local function raised(thread, object, state)
+    if type(object) == "table" and rawget(object, "kind") then
+        rawset(object, "state", state)
+        return object
+    elseif type(object) == "userdata" then
+        return object
+    end
+    local text = type(object) == "string" and object or text_of(object)
+    return { kind = "error", message = text, traceback = traceback(thread, text), state = state }
 end
 
 -- Runs the handler to its end; each coroutine.yield of the author's is a partial result.
