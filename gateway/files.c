@@ -1,0 +1,152 @@
+#include "gateway/files.h"
+
+#include <string.h>
+
+#include "gateway/demo.h"
+#include "runtime/base/memory.h"
+
+static const struct {
+    const char *extension, *type;
+    bool shown;
+} types[] = {
+    {"html", "text/html; charset=utf-8", true},
+    {"htm", "text/html; charset=utf-8", true},
+    {"css", "text/css; charset=utf-8", true},
+    {"js", "text/javascript; charset=utf-8", true},
+    {"mjs", "text/javascript; charset=utf-8", true},
+    {"json", "application/json", true},
+    {"map", "application/json", true},
+    {"webmanifest", "application/manifest+json", true},
+    {"txt", "text/plain; charset=utf-8", true},
+    {"md", "text/markdown; charset=utf-8", true},
+    {"lua", "text/plain; charset=utf-8", true},
+    {"csv", "text/csv; charset=utf-8", true},
+    {"xml", "application/xml", true},
+    {"svg", "image/svg+xml", true},
+    {"png", "image/png", true},
+    {"jpg", "image/jpeg", true},
+    {"jpeg", "image/jpeg", true},
+    {"gif", "image/gif", true},
+    {"webp", "image/webp", true},
+    {"avif", "image/avif", true},
+    {"ico", "image/x-icon", true},
+    {"bmp", "image/bmp", true},
+    {"mp3", "audio/mpeg", true},
+    {"wav", "audio/wav", true},
+    {"ogg", "audio/ogg", true},
+    {"flac", "audio/flac", true},
+    {"m4a", "audio/mp4", true},
+    {"mp4", "video/mp4", true},
+    {"webm", "video/webm", true},
+    {"woff", "font/woff", true},
+    {"woff2", "font/woff2", true},
+    {"ttf", "font/ttf", true},
+    {"otf", "font/otf", true},
+    {"wasm", "application/wasm", true},
+    {"pdf", "application/pdf", true},
+    {"zip", "application/zip", false},
+    {"gz", "application/gzip", false},
+};
+
+static const char unknown_type[] = "application/octet-stream";
+
+const char *files_type(struct text name) {
+    size_t start = name.length;
+    while (start && name.data[start - 1] != '.' && name.data[start - 1] != '/')
+        start--;
+    struct text extension = text_skip(name, start);
+    if (start == 0 || name.data[start - 1] != '.')
+        return unknown_type;
+    for (size_t i = 0; i < MEMORY_COUNT(types); i++)
+        if (text_equal_ignore_case(extension, text_from(types[i].extension)))
+            return types[i].type;
+    return unknown_type;
+}
+
+bool files_is_shown(const char *type) {
+    for (size_t i = 0; i < MEMORY_COUNT(types); i++)
+        if (strcmp(types[i].type, type) == 0)
+            return types[i].shown;
+    return false;
+}
+
+static void drop_release(void *owner) {
+    release_drop(owner);
+}
+
+void files_reply_slice(struct http_exchange *exchange, struct release *release, struct text body,
+                       struct text headers) {
+    http_respond_memory(exchange, &(struct http_memory){.body = body,
+                                                        .etag = text_from(release->etag),
+                                                        .headers = headers,
+                                                        .release = drop_release,
+                                                        .owner = release_hold(release)});
+}
+
+static bool is_hidden(struct text name) {
+    while (name.data) {
+        struct text segment = text_cut(&name, '/');
+        if (segment.length && segment.data[0] == '.')
+            return true;
+    }
+    return false;
+}
+
+static void reply_entry(struct http_exchange *exchange, struct release *release, const struct bundle_entry *entry) {
+    struct buffer BUFFER_AUTO headers = BUFFER_EMPTY;
+    char etag[24];
+    const char *type = files_type(entry->name);
+    size_t length = (size_t)snprintf(etag, sizeof(etag), "\"%016llx\"", (unsigned long long)entry->checksum);
+    buffer_format(&headers, "Content-Type: %s\r\nCache-Control: no-cache\r\n", type);
+    if (!files_is_shown(type))
+        buffer_string(&headers, "Content-Disposition: attachment\r\n");
+    http_respond_memory(exchange, &(struct http_memory){.body = entry->contents,
+                                                        .etag = {etag, length},
+                                                        .headers = buffer_view(&headers),
+                                                        .release = drop_release,
+                                                        .owner = release_hold(release)});
+}
+
+bool files_reply(struct http_exchange *exchange, struct demo_route *route, struct text name) {
+    struct bundle_entry entry;
+    if (is_hidden(name) || bundle_find(&route->release->bundle, name, &entry) < 0 ||
+        (entry.flags & BUNDLE_FLAG_GENERATED))
+        return false;
+    reply_entry(exchange, route->release, &entry);
+    return true;
+}
+
+/* The author's own page for what is not there, still with status 404. */
+static void reply_missing(struct http_exchange *exchange, struct demo_route *route) {
+    struct bundle_entry entry;
+    if (bundle_find(&route->release->bundle, TEXT("404.html"), &entry) < 0) {
+        http_reply_error(exchange, 404, "there is no such file in this demo");
+        return;
+    }
+    http_reply(exchange, 404, TEXT("Content-Type: text/html; charset=utf-8\r\nCache-Control: no-cache\r\n"),
+               entry.contents);
+}
+
+void files_serve(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+    struct buffer BUFFER_AUTO index = BUFFER_EMPTY;
+    struct text path = route->path;
+    (void)gateway;
+    if (path.length && !text_ends(path, TEXT("/")) && files_reply(exchange, route, path))
+        return;
+    /* A folder: its index; without the final slash relative addresses in it would be wrong. */
+    buffer_text(&index, path);
+    bool slash = path.length == 0 || text_ends(path, TEXT("/"));
+    if (!slash)
+        buffer_byte(&index, '/');
+    buffer_string(&index, "index.html");
+    struct bundle_entry entry;
+    if (is_hidden(buffer_view(&index)) || bundle_find(&route->release->bundle, buffer_view(&index), &entry) < 0) {
+        reply_missing(exchange, route);
+    } else if (slash) {
+        reply_entry(exchange, route->release, &entry);
+    } else {
+        struct buffer BUFFER_AUTO location = BUFFER_EMPTY;
+        buffer_format(&location, "Location: " TEXT_FORMAT "/\r\n", TEXT_ARGUMENT(exchange->head.path));
+        http_reply(exchange, 308, buffer_view(&location), TEXT(""));
+    }
+}
