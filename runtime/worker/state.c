@@ -240,6 +240,34 @@ static int state_message(lua_State *lua)
     return 1;
 }
 
+/* A chunk in pieces, for lua_load. */
+struct state_pieces {
+    struct text pieces[2];
+    size_t next;
+};
+
+static const char *state_read_piece(lua_State *lua, void *context, size_t *ret_length)
+{
+    struct state_pieces *pieces = context;
+
+    (void)lua;
+    if (pieces->next == MEMORY_COUNT(pieces->pieces))
+        return NULL;
+    struct text piece = pieces->pieces[pieces->next++];
+    *ret_length = piece.length;
+    return piece.data;
+}
+
+/* Compiles app.lua. A variable that is to be closed keeps its main chunk from ending in a tail call: the line of
+ * `return ui.interface{…}` stays on the stack, where a message about a wrong option finds it. It stands on the first
+ * line, so the others keep their numbers. */
+static int state_load_app(lua_State *lua, struct text source, const char *chunk)
+{
+    struct state_pieces pieces = {{TEXT("local _keep_line <close> = nil; "), source}, 0};
+
+    return lua_load(lua, state_read_piece, &pieces, chunk, "t");
+}
+
 int state_run_app(struct state *state, const char *file, struct buffer *ret_trace)
 {
     lua_State *lua = state->lua;
@@ -260,7 +288,7 @@ int state_run_app(struct state *state, const char *file, struct buffer *ret_trac
     snprintf(chunk, sizeof chunk, "@%s", file);
     state->demo.loading = true;
     coro_set_running(lua);
-    int result = luaL_loadbufferx(lua, entry.contents.data, entry.contents.length, chunk, "t");
+    int result = state_load_app(lua, entry.contents, chunk);
     if (result == LUA_OK)
         result = lua_pcall(lua, 0, 1, -2);
     coro_set_running(NULL);

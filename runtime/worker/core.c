@@ -1,0 +1,423 @@
+/* Module "core": the primitives below runtime/worker/lua/host.lua and ai.lua. None of it is visible to demo code. */
+#include <lauxlib.h>
+#include <lua.h>
+#include <md4c-html.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/bounds.h"
+#include "runtime/base/encode.h"
+#include "runtime/base/error.h"
+#include "runtime/base/memory.h"
+#include "runtime/worker/markdown.h"
+#include "runtime/worker/picture.h"
+#include "runtime/worker/worker.h"
+
+static struct worker *core_worker; /* NULL while describing and in the zygote */
+static struct buffer core_model_names;
+
+void core_attach(struct worker *worker)
+{
+    core_worker = worker;
+}
+
+struct text core_models(void)
+{
+    return buffer_view(&core_model_names);
+}
+
+static struct event *core_event(lua_State *lua)
+{
+    if (!core_worker || !core_worker->running)
+        luaL_error(lua, "models, files and waits work in a handler, not while app.lua loads");
+    return core_worker->running;
+}
+
+static struct text core_text(lua_State *lua, int index)
+{
+    struct text text;
+    text.data = luaL_checklstring(lua, index, &text.length);
+    return text;
+}
+
+/* -- requests: one row per kind; each packs its message from the Lua arguments 2… -- */
+
+static int core_sleep(lua_State *lua, struct channel *channel, uint64_t stream, uint32_t call)
+{
+    lua_Number seconds = luaL_checknumber(lua, 2);
+    lua_Number ms = seconds * 1000 > BOUNDS_WORKER_SLEEP_MS ? BOUNDS_WORKER_SLEEP_MS : seconds * 1000;
+    return channel_send_call_sleep(channel, stream, &(struct message_call_sleep){call, (uint32_t)ms});
+}
+
+static int core_file_open(lua_State *lua, struct channel *channel, uint64_t stream, uint32_t call)
+{
+    return channel_send_call_file_open(channel, stream, &(struct message_call_file_open){call, core_text(lua, 2)});
+}
+
+static int core_file_read(lua_State *lua, struct channel *channel, uint64_t stream, uint32_t call)
+{
+    struct message_call_file_read message = {call, (uint32_t)luaL_checkinteger(lua, 2), (uint64_t)luaL_checkinteger(lua, 3),
+                                             (uint32_t)luaL_checkinteger(lua, 4)};
+    return channel_send_call_file_read(channel, stream, &message);
+}
+
+static int core_file_make(lua_State *lua, struct channel *channel, uint64_t stream, uint32_t call)
+{
+    return channel_send_call_file_make(channel, stream, &(struct message_call_file_make){call, core_text(lua, 2), core_text(lua, 3)});
+}
+
+static int core_file_append(lua_State *lua, struct channel *channel, uint64_t stream, uint32_t call)
+{
+    struct message_call_file_append message = {call, (uint32_t)luaL_checkinteger(lua, 2), core_text(lua, 3)};
+    return channel_send_call_file_append(channel, stream, &message);
+}
+
+static int core_file_finish(lua_State *lua, struct channel *channel, uint64_t stream, uint32_t call)
+{
+    return channel_send_call_file_finish(channel, stream, &(struct message_call_file_finish){call, (uint32_t)luaL_checkinteger(lua, 2)});
+}
+
+static int core_model(lua_State *lua, struct channel *channel, uint64_t stream, uint32_t call)
+{
+    struct message_call_model message = {call, core_text(lua, 2), core_text(lua, 3), core_text(lua, 4), core_text(lua, 5)};
+    return channel_send_call_model(channel, stream, &message);
+}
+
+/* core.call(kind, …): sends and suspends; returns true, body, tensors or false, sentence. */
+static int core_call(lua_State *lua)
+{
+    static const struct {
+        const char *name;
+        int (*send)(lua_State *, struct channel *, uint64_t, uint32_t);
+    } kinds[] = {
+        {"sleep", core_sleep},           {"file_open", core_file_open},     {"file_read", core_file_read}, {"file_make", core_file_make},
+        {"file_append", core_file_append}, {"file_finish", core_file_finish}, {"model", core_model},
+    };
+    const char *kind = luaL_checkstring(lua, 1);
+    struct event *event = core_event(lua);
+    struct worker *worker = event->worker;
+
+    if (!lua_isyieldable(lua))
+        return coro_wait(lua, 0); /* raises before anything was sent */
+    uint32_t call = ++worker->next_call ? worker->next_call : ++worker->next_call;
+    for (size_t i = 0; i < MEMORY_COUNT(kinds); i++) {
+        if (strcmp(kind, kinds[i].name) != 0)
+            continue;
+        if (kinds[i].send(lua, &worker->channel, event->id, call) < 0)
+            return luaL_error(lua, "the request is larger than a message may be");
+        event->waiting_for = call;
+        map_set_u64(&worker->calls, call, event);
+        return coro_wait(lua, 0);
+    }
+    return luaL_error(lua, "unknown request %s", kind);
+}
+
+/* -- what an event tells while it runs -- */
+
+static int core_partial(lua_State *lua)
+{
+    struct event *event = core_event(lua);
+    struct message_event_partial message = {core_text(lua, 1)};
+
+    if (channel_send_event_partial(&event->worker->channel, event->id, &message) < 0)
+        return luaL_error(lua, "the partial result is larger than a demo may send");
+    channel_flush(&event->worker->channel);
+    return 0;
+}
+
+static int core_emit(lua_State *lua)
+{
+    struct event *event = core_event(lua);
+    bool progress = strcmp(luaL_checkstring(lua, 1), "progress") == 0;
+    struct text json = core_text(lua, 2);
+    int result = progress ? channel_send_event_progress(&event->worker->channel, event->id, &(struct message_event_progress){json})
+                          : channel_send_event_log(&event->worker->channel, event->id, &(struct message_event_log){json});
+    if (result < 0)
+        return luaL_error(lua, "the message is larger than a demo may send");
+    channel_flush(&event->worker->channel);
+    return 0;
+}
+
+static int core_context(lua_State *lua)
+{
+    if (!core_worker || !core_worker->running)
+        return lua_pushnil(lua), 1;
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, core_worker->running->context_reference);
+    return 1;
+}
+
+/* -- facts about code and files -- */
+
+static int core_parameter_names(lua_State *lua)
+{
+    const char *name;
+
+    luaL_checktype(lua, 1, LUA_TFUNCTION);
+    if (lua_iscfunction(lua, 1))
+        return lua_pushnil(lua), 1;
+    lua_newtable(lua);
+    lua_pushvalue(lua, 1);
+    for (int i = 1; (name = lua_getlocal(lua, NULL, i)) != NULL; i++) {
+        lua_pushstring(lua, name);
+        lua_rawseti(lua, 2, i);
+    }
+    lua_settop(lua, 2);
+    return 1;
+}
+
+static int core_release_size(lua_State *lua)
+{
+    const struct bundle *bundle = state_of(lua)->demo.bundle;
+    struct bundle_entry entry;
+
+    if (!bundle || bundle_find(bundle, core_text(lua, 1), &entry) < 0 || (entry.flags & BUNDLE_FLAG_GENERATED))
+        return lua_pushnil(lua), 1;
+    lua_pushinteger(lua, (lua_Integer)entry.contents.length);
+    return 1;
+}
+
+/* app.lua named a model: the manifest lists it. */
+static int core_use_model(lua_State *lua)
+{
+    struct text name = core_text(lua, 1);
+
+    if (state_of(lua)->demo.loading && core_model_names.length < BOUNDS_LOG_LINE_BYTES) {
+        buffer_text(&core_model_names, name);
+        buffer_byte(&core_model_names, '\n');
+    }
+    return 0;
+}
+
+static int core_markdown(lua_State *lua)
+{
+    BUFFER_AUTO struct buffer html = BUFFER_EMPTY;
+
+    if (markdown_to_html(core_text(lua, 1), &html) < 0) {
+        buffer_release(&html);
+        return luaL_error(lua, "the markdown is too large");
+    }
+    lua_pushlstring(lua, html.data ? html.data : "", html.length);
+    return 1;
+}
+
+/* -- tensors -- */
+
+static void core_send_list(lua_State *lua, struct buffer *list)
+{
+    lua_pushlstring(lua, list->data, list->length);
+    buffer_release(list);
+}
+
+static int core_add_tensor(lua_State *lua, struct buffer *list, const struct tensor *tensor, const void *bytes)
+{
+    if (tensor_list_add(list, tensor, bytes, &core_event(lua)->worker->window, &core_event(lua)->worker->window_used) == 0)
+        return 0;
+    buffer_release(list);
+    return luaL_error(lua, "the tensor \"%s\" is larger than %d MiB", tensor->name.data, (int)(BOUNDS_TENSOR_WINDOW_BYTES >> 20));
+}
+
+/* Only one packed list is on the way per wait, but several events may wait: the window is used as a ring. */
+static void core_rewind_window(struct worker *worker)
+{
+    if (worker->calls.count == 0 || worker->window_used > worker->window.length / 2)
+        worker->window_used = 0;
+}
+
+static int core_pack_image(lua_State *lua)
+{
+    const struct picture *picture = picture_check(lua, 1);
+    struct buffer list = BUFFER_EMPTY;
+    struct tensor tensor = {.name = TEXT("image"), .type = TENSOR_UINT8, .rank = 3,
+                            .shape = {picture->height, picture->width, picture->channels}};
+
+    core_rewind_window(core_event(lua)->worker);
+    tensor_list_begin(&list, 1);
+    core_add_tensor(lua, &list, &tensor, picture->pixels);
+    core_send_list(lua, &list);
+    return 1;
+}
+
+static void core_store_element(unsigned char *at, enum tensor_type type, lua_State *lua, int index)
+{
+    lua_Number number = lua_isboolean(lua, index) ? lua_toboolean(lua, index) : lua_tonumber(lua, index);
+    int is_integer;
+    lua_Integer integer = lua_tointegerx(lua, index, &is_integer);
+    if (!is_integer)
+        integer = number >= 9.2e18 ? INT64_MAX : number <= -9.2e18 ? INT64_MIN : (lua_Integer)number;
+
+    switch (type) {
+    case TENSOR_FLOAT32:
+        memcpy(at, &(float){(float)number}, 4);
+        break;
+    case TENSOR_FLOAT64:
+        memcpy(at, &(double){number}, 8);
+        break;
+    case TENSOR_INT32:
+        memcpy(at, &(int32_t){(int32_t)integer}, 4);
+        break;
+    case TENSOR_INT64:
+        memcpy(at, &(int64_t){integer}, 8);
+        break;
+    case TENSOR_UINT8:
+    case TENSOR_INT8:
+        *at = (unsigned char)integer;
+        break;
+    case TENSOR_BOOL:
+        *at = number != 0;
+        break;
+    }
+}
+
+/* The table at the top: { name, type, shape, data }. */
+static int core_pack_one(lua_State *lua, struct buffer *list)
+{
+    int table = lua_gettop(lua);
+    struct tensor tensor = {0};
+    uint64_t count;
+
+    lua_getfield(lua, table, "name");
+    tensor.name = core_text(lua, -1);
+    lua_getfield(lua, table, "type");
+    int type = tensor_type_parse(core_text(lua, -1));
+    if (type < 0 || tensor.name.length > TENSOR_NAME_MAX)
+        return luaL_error(lua, "the tensor \"%s\" has the unknown type %s", tensor.name.data, lua_tostring(lua, -1));
+    tensor.type = (enum tensor_type)type;
+    lua_getfield(lua, table, "shape");
+    luaL_checktype(lua, -1, LUA_TTABLE);
+    lua_Unsigned rank = lua_rawlen(lua, -1);
+    if (rank > TENSOR_RANK_MAX)
+        return luaL_error(lua, "the tensor \"%s\" has more than %d dimensions", tensor.name.data, TENSOR_RANK_MAX);
+    for (; tensor.rank < rank; tensor.rank++) {
+        lua_rawgeti(lua, -1, (lua_Integer)tensor.rank + 1);
+        lua_Integer size = lua_tointeger(lua, -1);
+        tensor.shape[tensor.rank] = size < 0 ? UINT64_MAX : (uint64_t)size;
+        lua_pop(lua, 1);
+    }
+    lua_getfield(lua, table, "data");
+    luaL_checktype(lua, -1, LUA_TTABLE);
+    if (tensor_count(&tensor, BOUNDS_TENSOR_WINDOW_BYTES, &count) < 0 || count != lua_rawlen(lua, -1))
+        return luaL_error(lua, "the tensor \"%s\" has %d values, which is not what its shape says", tensor.name.data, (int)lua_rawlen(lua, -1));
+    size_t size = tensor_type_size(tensor.type);
+    unsigned char *bytes = lua_newuserdatauv(lua, (size_t)count * size + 1, 0);
+    for (uint64_t i = 0; i < count; i++) {
+        lua_rawgeti(lua, -2, (lua_Integer)i + 1);
+        core_store_element(bytes + i * size, tensor.type, lua, -1);
+        lua_pop(lua, 1);
+    }
+    core_add_tensor(lua, list, &tensor, bytes);
+    lua_settop(lua, table);
+    return 0;
+}
+
+static int core_pack_tensors(lua_State *lua)
+{
+    struct buffer *list = lua_newuserdatauv(lua, sizeof *list, 0);
+    lua_Unsigned count = lua_rawlen(lua, 1);
+
+    buffer_init(list);
+    core_rewind_window(core_event(lua)->worker);
+    if (count > TENSOR_LIST_MAX)
+        return luaL_error(lua, "a model takes at most %d tensors", TENSOR_LIST_MAX);
+    tensor_list_begin(list, (uint32_t)count);
+    for (lua_Unsigned i = 1; i <= count; i++) {
+        lua_rawgeti(lua, 1, (lua_Integer)i);
+        core_pack_one(lua, list);
+        lua_pop(lua, 1);
+    }
+    core_send_list(lua, list);
+    return 1;
+}
+
+static void core_push_element(lua_State *lua, const unsigned char *at, enum tensor_type type)
+{
+    float single;
+    double number;
+    int32_t small;
+    int64_t large;
+
+    switch (type) {
+    case TENSOR_FLOAT32:
+        memcpy(&single, at, 4);
+        lua_pushnumber(lua, single);
+        break;
+    case TENSOR_FLOAT64:
+        memcpy(&number, at, 8);
+        lua_pushnumber(lua, number);
+        break;
+    case TENSOR_INT32:
+        memcpy(&small, at, 4);
+        lua_pushinteger(lua, small);
+        break;
+    case TENSOR_INT64:
+        memcpy(&large, at, 8);
+        lua_pushinteger(lua, large);
+        break;
+    case TENSOR_INT8:
+        lua_pushinteger(lua, (int8_t)*at);
+        break;
+    case TENSOR_UINT8:
+        lua_pushinteger(lua, *at);
+        break;
+    case TENSOR_BOOL:
+        lua_pushboolean(lua, *at != 0);
+        break;
+    }
+}
+
+static void core_push_tensor(lua_State *lua, const struct tensor *tensor, const unsigned char *bytes)
+{
+    size_t size = tensor_type_size(tensor->type);
+    uint64_t count = tensor->byte_length / size;
+
+    lua_createtable(lua, (int)count, 2);
+    for (uint64_t i = 0; i < count; i++) {
+        core_push_element(lua, bytes + i * size, tensor->type);
+        lua_rawseti(lua, -2, (lua_Integer)i + 1);
+    }
+    lua_createtable(lua, (int)tensor->rank, 0);
+    for (uint32_t i = 0; i < tensor->rank; i++) {
+        lua_pushinteger(lua, (lua_Integer)tensor->shape[i]);
+        lua_rawseti(lua, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(lua, -2, "shape");
+    lua_pushstring(lua, tensor_type_name(tensor->type));
+    lua_setfield(lua, -2, "type");
+}
+
+static int core_unpack_tensors(lua_State *lua)
+{
+    struct tensor tensors[TENSOR_LIST_MAX];
+    const struct tensor_window *window = &core_event(lua)->worker->window;
+    int count = tensor_list_read(core_text(lua, 1), window->length, tensors, TENSOR_LIST_MAX);
+
+    if (count < 0)
+        return luaL_error(lua, "the model's answer is damaged");
+    lua_createtable(lua, 0, count);
+    for (int i = 0; i < count; i++) {
+        lua_pushlstring(lua, tensors[i].name.data, tensors[i].name.length);
+        core_push_tensor(lua, &tensors[i], tensor_bytes(&tensors[i], window));
+        lua_rawset(lua, -3);
+    }
+    return 1;
+}
+
+void core_register(lua_State *lua)
+{
+    static const luaL_Reg functions[] = {
+        {"call", core_call},
+        {"partial", core_partial},
+        {"emit", core_emit},
+        {"context", core_context},
+        {"parameter_names", core_parameter_names},
+        {"release_size", core_release_size},
+        {"use_model", core_use_model},
+        {"markdown", core_markdown},
+        {"image_new", picture_lua_new},
+        {"image_decode", picture_lua_decode},
+        {"pack_image", core_pack_image},
+        {"pack_tensors", core_pack_tensors},
+        {"unpack_tensors", core_unpack_tensors},
+        {NULL, NULL},
+    };
+    luaL_newlib(lua, functions);
+}

@@ -1,0 +1,260 @@
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/bounds.h"
+#include "runtime/base/error.h"
+#include "runtime/base/json.h"
+#include "runtime/base/memory.h"
+#include "runtime/worker/worker.h"
+
+void event_log(struct worker *worker, const char *level, struct text text)
+{
+    while (text.length > 0) {
+        struct text line = text_cut(&text, '\n');
+        struct message_worker_log message = {text_from(level), text_head(line, BOUNDS_LOG_LINE_BYTES)};
+        channel_send_worker_log(&worker->channel, 0, &message);
+    }
+}
+
+static void event_free(struct event *event)
+{
+    struct worker *worker = event->worker;
+    lua_State *lua = worker->state->lua;
+
+    map_remove_u64(&worker->events, event->id);
+    if (event->waiting_for)
+        map_remove_u64(&worker->calls, event->waiting_for);
+    luaL_unref(lua, LUA_REGISTRYINDEX, event->coroutine_reference);
+    luaL_unref(lua, LUA_REGISTRYINDEX, event->context_reference);
+    free(event);
+}
+
+/* -- how an event ends -- */
+
+static void event_send_failure(struct event *event, struct text error, struct text validation)
+{
+    struct message_event_failed message = {error, validation, TEXT("{}")};
+
+    channel_send_event_failed(&event->worker->channel, event->id, &message);
+}
+
+/* The string field `name` of the table on the stack top; empty when it has none. Valid while the table is. */
+static struct text event_field(lua_State *lua, const char *name)
+{
+    struct text text = {0};
+
+    lua_pushstring(lua, name);
+    if (lua_rawget(lua, -2) == LUA_TSTRING)
+        text.data = lua_tolstring(lua, -1, &text.length);
+    lua_pop(lua, 1);
+    return text;
+}
+
+static void event_write_number_field(lua_State *lua, struct buffer *out, const char *name)
+{
+    lua_pushstring(lua, name);
+    if (lua_rawget(lua, -2) == LUA_TNUMBER)
+        json_write_number(out, lua_tonumber(lua, -1));
+    else
+        buffer_string(out, "null");
+    lua_pop(lua, 1);
+}
+
+/* ui.error: what the author wants the visitor to read. */
+static void event_fail_user(struct event *event, lua_State *lua)
+{
+    BUFFER_AUTO struct buffer error = BUFFER_EMPTY;
+
+    lua_pushliteral(lua, "visible");
+    bool hidden = lua_rawget(lua, -2) == LUA_TBOOLEAN && !lua_toboolean(lua, -1);
+    lua_pop(lua, 1);
+    buffer_byte(&error, '{');
+    json_write_member(&error, "error", event_field(lua, "message"));
+    json_write_name(&error, "duration");
+    event_write_number_field(lua, &error, "duration");
+    json_write_name(&error, "visible");
+    buffer_string(&error, hidden ? "false" : "true");
+    json_write_member(&error, "title", event_field(lua, "title"));
+    buffer_byte(&error, '}');
+    event_send_failure(event, buffer_view(&error), (struct text){0});
+}
+
+static void event_fail_validation(struct event *event, lua_State *lua)
+{
+    BUFFER_AUTO struct buffer error = BUFFER_EMPTY, list = BUFFER_EMPTY;
+
+    buffer_byte(&error, '{');
+    json_write_member(&error, "error", event_field(lua, "message"));
+    buffer_string(&error, ",\"duration\":10,\"visible\":true,\"title\":\"Check the input\"}");
+    lua_pushliteral(lua, "list");
+    if (lua_rawget(lua, -2) != LUA_TTABLE || values_write_json(lua, -1, &list, NULL) < 0)
+        buffer_clear(&list);
+    lua_pop(lua, 1);
+    event_send_failure(event, buffer_view(&error), buffer_view(&list));
+}
+
+/* The author's mistake: the traceback goes to the log, the visitor reads "Error" unless the demo shows errors. */
+static void event_fail_mistake(struct event *event, struct text message, struct text trace)
+{
+    BUFFER_AUTO struct buffer error = BUFFER_EMPTY;
+
+    event_log(event->worker, "error", trace.length > 0 ? trace : message);
+    buffer_byte(&error, '{');
+    json_write_name(&error, "error");
+    if (event->worker->show_error)
+        json_write_string(&error, text_head(message, BOUNDS_LOG_LINE_BYTES));
+    else
+        buffer_string(&error, "null");
+    buffer_string(&error, ",\"duration\":10,\"visible\":true,\"title\":\"Error\"}");
+    event_send_failure(event, buffer_view(&error), (struct text){0});
+}
+
+/* The error object stands on the coroutine's top. Read raw: no metamethod of the demo runs here. */
+static void event_failed(struct event *event)
+{
+    lua_State *lua = event->coroutine;
+    struct text message = TEXT("(error object)"), trace = {0};
+
+    if (lua_type(lua, -1) == LUA_TTABLE) {
+        struct text kind = event_field(lua, "kind");
+        if (text_equal(kind, TEXT("user"))) {
+            event_fail_user(event, lua);
+            return;
+        }
+        if (text_equal(kind, TEXT("validate"))) {
+            event_fail_validation(event, lua);
+            return;
+        }
+        message = event_field(lua, "message");
+        trace = event_field(lua, "traceback");
+    } else if (lua_type(lua, -1) == LUA_TSTRING) {
+        message.data = lua_tolstring(lua, -1, &message.length);
+        luaL_traceback(event->worker->state->lua, lua, message.data, 0);
+        trace.data = lua_tolstring(event->worker->state->lua, -1, &trace.length);
+        event_fail_mistake(event, message, trace);
+        lua_pop(event->worker->state->lua, 1);
+        return;
+    }
+    event_fail_mistake(event, message, trace);
+}
+
+/* app.run returned: the outputs and the changed state stand on the coroutine's top. */
+static void event_finished(struct event *event, int count)
+{
+    BUFFER_AUTO struct buffer data = BUFFER_EMPTY, state = BUFFER_EMPTY;
+    lua_State *lua = event->coroutine;
+    const char *reason = NULL;
+
+    if (count < 2 || values_write_json(lua, -2, &data, &reason) < 0 || values_write_json(lua, -1, &state, &reason) < 0) {
+        BUFFER_AUTO struct buffer message = BUFFER_EMPTY;
+        buffer_format(&message, "the result holds %s, which has no JSON form", reason ? reason : "nothing");
+        event_fail_mistake(event, buffer_view(&message), (struct text){0});
+        return;
+    }
+    struct message_event_done done = {buffer_view(&data), buffer_view(&state)};
+    if (channel_send_event_done(&event->worker->channel, event->id, &done) == ERROR_LIMIT)
+        event_fail_mistake(event, TEXT("the result is larger than a demo may send; return files for large data"), (struct text){0});
+}
+
+/* -- running -- */
+
+/* Enters the coroutine with `count` values on its stack and looks why it came back. */
+static void event_resume(struct event *event, int count)
+{
+    lua_State *lua = event->coroutine;
+    int results = 0;
+
+    slice_enter(event->worker, event);
+    coro_set_running(lua);
+    int status = lua_resume(lua, event->worker->state->lua, count, &results);
+    coro_set_running(NULL);
+    slice_leave(event->worker);
+    if (status == LUA_YIELD && coro_is_wait(lua, results)) {
+        lua_pop(lua, results);
+        return; /* its request is on the way */
+    }
+    if (event->cancelled)
+        ; /* the gateway has told the visitor already */
+    else if (status == LUA_OK)
+        event_finished(event, results);
+    else if (status == LUA_YIELD)
+        event_fail_mistake(event, TEXT("a coroutine.yield reached the host"), (struct text){0});
+    else
+        event_failed(event);
+    lua_closethread(lua, NULL);
+    event_free(event);
+}
+
+static int event_prepare(struct event *event, const struct message_event_start *message)
+{
+    lua_State *lua = event->coroutine;
+
+    state_require(event->worker->state, "app");
+    lua_getfield(event->worker->state->lua, -1, "run");
+    lua_xmove(event->worker->state->lua, lua, 1);
+    lua_pop(event->worker->state->lua, 1);
+    lua_pushinteger(lua, message->function);
+    if (values_push_json(lua, message->data) < 0)
+        return ERROR_INVALID;
+    lua_createtable(lua, 0, 2);
+    if (values_push_json(lua, message->state.length ? message->state : TEXT("{}")) < 0)
+        return ERROR_INVALID;
+    lua_setfield(lua, -2, "state");
+    if (values_push_json(lua, message->request.length ? message->request : TEXT("{}")) < 0)
+        return ERROR_INVALID;
+    lua_setfield(lua, -2, "request");
+    lua_pushvalue(lua, -1);
+    event->context_reference = luaL_ref(lua, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+void event_start(struct worker *worker, uint64_t id, const struct message_event_start *message)
+{
+    lua_State *lua = worker->state->lua;
+    struct event *event = MEMORY_NEW(struct event);
+
+    event->id = id;
+    event->worker = worker;
+    event->coroutine = lua_newthread(lua);
+    event->coroutine_reference = luaL_ref(lua, LUA_REGISTRYINDEX);
+    event->context_reference = LUA_NOREF;
+    worker->state->demo.wall_ms = message->wall_ms;
+    map_set_u64(&worker->events, id, event);
+    if (event_prepare(event, message) < 0) {
+        event_fail_mistake(event, TEXT("the event's data is not JSON"), (struct text){0});
+        event_free(event);
+        return;
+    }
+    event_resume(event, 3);
+}
+
+void event_cancel(struct worker *worker, uint64_t id)
+{
+    struct event *event = map_get_u64(&worker->events, id);
+
+    if (!event || event == worker->running)
+        return; /* over already; or computing: the control page reaches it */
+    event->cancelled = true;
+    slice_enter(worker, event); /* __close handlers run under the limit */
+    coro_set_running(event->coroutine);
+    lua_closethread(event->coroutine, worker->state->lua);
+    coro_set_running(NULL);
+    slice_leave(worker);
+    event_free(event);
+}
+
+void event_answer(struct worker *worker, const struct message_call_answer *message)
+{
+    struct event *event = map_remove_u64(&worker->calls, message->call);
+
+    if (!event)
+        return; /* cancelled meanwhile */
+    event->waiting_for = 0;
+    lua_State *lua = event->coroutine;
+    lua_pushboolean(lua, message->status == 0);
+    lua_pushlstring(lua, message->body.data ? message->body.data : "", message->body.length);
+    lua_pushlstring(lua, message->tensors.data ? message->tensors.data : "", message->tensors.length);
+    event_resume(event, 3);
+}

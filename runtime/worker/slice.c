@@ -1,0 +1,93 @@
+#include <lauxlib.h>
+#include <lua.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "runtime/base/bounds.h"
+#include "runtime/base/error.h"
+#include "runtime/worker/worker.h"
+
+enum { SLICE_TICK_MS = 10 };
+
+/* What the signal handler reads; plain words, written outside of it. */
+static struct worker *slice_worker;
+static volatile sig_atomic_t slice_ticks;
+static volatile sig_atomic_t slice_limit_ticks;
+
+static bool slice_is_cancelled(const struct worker *worker)
+{
+    const struct event *event = worker->running;
+
+    return event && (atomic_load_explicit(&worker->page->cancel[event->id % CONTROL_PAGE_CANCELS], memory_order_relaxed) == event->id ||
+                     atomic_load_explicit(&worker->page->deadline_event, memory_order_relaxed) == event->id);
+}
+
+/* Raised from the VM's next instruction. Stays armed: a pcall that swallows it meets it again at once. */
+static void slice_hook(lua_State *lua, lua_Debug *record)
+{
+    (void)record;
+    struct worker *worker = slice_worker;
+
+    if (worker && worker->running && slice_is_cancelled(worker))
+        luaL_error(lua, "stopped: the visitor cancelled, or the call used up its time");
+    if (slice_limit_ticks > 0 && slice_ticks >= slice_limit_ticks)
+        luaL_error(lua, "took more than %d ms without a pause; let others run with ui.sleep(0), coroutine.yield or ui.progress",
+                   (int)slice_limit_ticks * SLICE_TICK_MS);
+    lua_sethook(lua, NULL, 0, 0);
+}
+
+/* lua_sethook is the one function of Lua that a signal handler may call. */
+static void slice_tick(int number)
+{
+    lua_State *lua = coro_running();
+
+    (void)number;
+    slice_ticks++;
+    if (!lua)
+        return;
+    bool due = slice_limit_ticks > 0 && slice_ticks >= slice_limit_ticks;
+    if (due || (slice_worker && slice_is_cancelled(slice_worker)))
+        lua_sethook(lua, slice_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+}
+
+static int slice_arm(void)
+{
+    struct sigaction action = {.sa_handler = slice_tick, .sa_flags = SA_RESTART};
+    struct itimerval every = {{0, SLICE_TICK_MS * 1000}, {0, SLICE_TICK_MS * 1000}};
+
+    sigemptyset(&action.sa_mask);
+    if (sigaction(SIGVTALRM, &action, NULL) < 0 || setitimer(ITIMER_VIRTUAL, &every, NULL) < 0)
+        return ERROR_SYSTEM;
+    return 0;
+}
+
+int slice_init(struct worker *worker)
+{
+    slice_worker = worker;
+    return slice_arm();
+}
+
+int slice_limit_loading(struct state *state, unsigned ms)
+{
+    (void)state;
+    slice_ticks = 0;
+    slice_limit_ticks = (sig_atomic_t)(ms / SLICE_TICK_MS);
+    return slice_arm();
+}
+
+void slice_enter(struct worker *worker, struct event *event)
+{
+    worker->running = event;
+    slice_ticks = 0;
+    slice_limit_ticks = (sig_atomic_t)(worker->slice_ms / SLICE_TICK_MS);
+    atomic_store_explicit(&worker->page->running, event ? event->id : 0, memory_order_relaxed);
+    atomic_fetch_add_explicit(&worker->page->slices, 1, memory_order_relaxed);
+}
+
+void slice_leave(struct worker *worker)
+{
+    worker->running = NULL;
+    slice_limit_ticks = 0;
+    atomic_store_explicit(&worker->page->running, 0, memory_order_relaxed);
+}
