@@ -40,6 +40,7 @@ static void release_call(struct call *call) {
     buffer_release(&call->transcript);
     buffer_release(&call->progress);
     free(call->watchers);
+    free(call->file_prefix);
     free(call);
 }
 
@@ -133,14 +134,14 @@ void call_expire(struct call_table *table, uint64_t now_ms) {
     }
 }
 
-void call_watch(struct call *call, uint64_t exchange) {
+void call_watch(struct call *call, struct stream *stream) {
     call->watchers = memory_resize(call->watchers, call->watcher_count + 1, sizeof *call->watchers);
-    call->watchers[call->watcher_count++] = exchange;
+    call->watchers[call->watcher_count++] = stream;
 }
 
-void call_unwatch(struct call *call, uint64_t exchange) {
+void call_unwatch(struct call *call, struct stream *stream) {
     for (uint32_t i = 0; i < call->watcher_count; i++)
-        if (call->watchers[i] == exchange) {
+        if (call->watchers[i] == stream) {
             call->watchers[i] = call->watchers[--call->watcher_count];
             return;
         }

@@ -16,6 +16,7 @@
 
 struct function;
 struct session;
+struct stream;
 struct worker;
 
 #define CALL_STATE_TABLE(X) X(QUEUED) X(STARTING) X(RUNNING) X(DONE) X(CANCELLED)
@@ -37,12 +38,15 @@ struct call {
     enum call_state state;
     enum call_kind kind;
     bool from_page;               /* the visitor's page asks, not an API client: updates are sent as they are */
+    bool in_process;              /* its worker's process was given it and has not said its last word */
     struct worker *worker;        /* borrowed; NULL once finished */
     const struct function *function; /* of that worker's release */
     struct session *session;      /* borrowed; NULL when it has none, or once finished */
+    uint64_t demo_id;
+    char *file_prefix;            /* owned: where files of its answer are fetched, "http://…/gradio_api/file=" */
     uint64_t exchange;            /* CALL_ON_REPLY: handle of the waiting request */
     struct list in_session, in_worker, in_kept;
-    uint64_t joined_us, started_us; /* started_us is 0 before the handler began */
+    uint64_t joined_us, started_us; /* started: given to the process, 0 before */
     uint64_t kept_until_ms;
     struct buffer data, request;  /* what the worker is given; freed once the handler has begun */
     struct buffer sent;           /* the last frame of values that was put on the stream */
@@ -50,10 +54,10 @@ struct call {
     struct buffer transcript;     /* frames of the curl API, so that every reader gets the same */
     struct buffer progress;       /* newest progress, held back by its rate limit */
     uint64_t progress_ms;
-    uint64_t *watchers;           /* owned: handles of open /call streams */
+    struct stream **watchers;     /* owned array: open streams of the curl API that read along */
     uint32_t watcher_count;
     uint32_t uncredited;          /* bytes received from the worker and not yet given back as credit */
-    uint32_t slot;                /* in the worker's control page */
+    uint32_t used_ms;             /* processor time of its handler, as far as it was seen */
 };
 
 struct call_table {
@@ -86,7 +90,8 @@ void call_keep(struct call_table *table, struct call *call, uint64_t now_ms);
 /* Frees what nobody may fetch any more. */
 void call_expire(struct call_table *table, uint64_t now_ms);
 
-void call_watch(struct call *call, uint64_t exchange);
-void call_unwatch(struct call *call, uint64_t exchange);
+/* Readers that want what follows; a stream that ends must be unwatched before it is gone. */
+void call_watch(struct call *call, struct stream *stream);
+void call_unwatch(struct call *call, struct stream *stream);
 
 #endif

@@ -27,6 +27,7 @@ bool queue_push(struct queue *queue, struct call *call) {
     if (queue->waiting >= queue->max_waiting)
         return false;
     list_append(&group_of(queue, call)->waiting, &call->in_worker);
+    group_of(queue, call)->waiting_count++;
     queue->waiting++;
     return true;
 }
@@ -43,7 +44,9 @@ struct call *queue_next(struct queue *queue) {
         queue->turn = (at + 1) % queue->group_count;
         queue->waiting--;
         queue->running++;
+        group->waiting_count--;
         group->running++;
+        call->in_process = true;
         list_append(&queue->running_calls, &call->in_worker);
         call_move(call, CALL_STARTING);
         return call;
@@ -54,20 +57,27 @@ struct call *queue_next(struct queue *queue) {
 void queue_return(struct queue *queue, struct call *call) {
     struct queue_group *group = group_of(queue, call);
     call_move(call, CALL_QUEUED);
+    call->in_process = false;
     group->running--;
+    group->waiting_count++;
     queue->running--;
     queue->waiting++;
     list_prepend(&group->waiting, &call->in_worker);
 }
 
 void queue_leave(struct queue *queue, struct call *call) {
-    if (call->state == CALL_QUEUED) {
-        queue->waiting--;
-    } else {
+    if (call->in_process) {
         group_of(queue, call)->running--;
         queue->running--;
+    } else {
+        group_of(queue, call)->waiting_count--;
+        queue->waiting--;
     }
     list_remove(&call->in_worker);
+}
+
+uint32_t queue_rank(const struct queue *queue, const struct call *call) {
+    return queue->groups[call->function->group].waiting_count - 1;
 }
 
 void queue_each_waiting(struct queue *queue, void (*visit)(void *context, struct call *call, uint32_t rank),

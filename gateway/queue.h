@@ -8,7 +8,7 @@
 
 struct queue_group {
     struct list waiting;
-    uint32_t running, limit;
+    uint32_t waiting_count, running, limit;
 };
 
 struct queue {
@@ -33,7 +33,10 @@ void queue_return(struct queue *queue, struct call *call);
 /* Takes an event out, wherever it stands. */
 void queue_leave(struct queue *queue, struct call *call);
 
-/* Calls `visit` for each waiting event with its rank (0 is next in its group). */
+/* The rank of a call that was pushed last into its group. */
+uint32_t queue_rank(const struct queue *queue, const struct call *call);
+/* Calls `visit` for each waiting event with its rank (0 is next in its group); it may
+ * take that call out. */
 void queue_each_waiting(struct queue *queue, void (*visit)(void *context, struct call *call, uint32_t rank),
                         void *context);
 

@@ -101,13 +101,13 @@ static void test_watchers(void **state) {
     (void)state;
     call_table_init(&table);
     struct call *call = call_new(&table, CALL_ON_READERS);
-    for (uint64_t i = 1; i <= 5; i++)
-        call_watch(call, i);
-    call_unwatch(call, 2);
-    call_unwatch(call, 77);
+    for (uintptr_t i = 1; i <= 5; i++)
+        call_watch(call, (struct stream *)i);
+    call_unwatch(call, (struct stream *)2);
+    call_unwatch(call, (struct stream *)77);
     assert_int_equal(call->watcher_count, 4);
     for (uint32_t i = 0; i < call->watcher_count; i++)
-        assert_int_not_equal(call->watchers[i], 2);
+        assert_ptr_not_equal(call->watchers[i], (struct stream *)2);
     call_table_release(&table);
 }
 

@@ -1,0 +1,243 @@
+#include "gateway/calls.h"
+
+#include <stdlib.h>
+
+#include "gateway/api.h"
+#include "gateway/gateway.h"
+#include "gateway/request.h"
+#include "gateway/stream.h"
+#include "gateway/worker.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
+
+/* ---- time ---- */
+
+/* When something waits for a time, whatever it is. */
+static uint64_t next_ms(const struct calls *calls, uint64_t now_ms) {
+    const struct worker *idle = LIST_FIRST(&calls->idle_workers, struct worker, in_idle);
+    const struct call *kept = LIST_FIRST(&calls->table.kept, struct call, in_kept);
+    uint64_t soonest = session_next_ms(&calls->sessions);
+    if (!list_is_empty(&calls->unasked))
+        return now_ms;
+    if (!list_is_empty(&calls->busy_workers) && soonest > now_ms + BOUNDS_PULSE_MS)
+        soonest = now_ms + BOUNDS_PULSE_MS;
+    if (idle && idle->idle_since_ms + worker_idle_ms(idle) < soonest)
+        soonest = idle->idle_since_ms + worker_idle_ms(idle);
+    if (kept && kept->kept_until_ms < soonest)
+        soonest = kept->kept_until_ms;
+    return soonest;
+}
+
+/* The timer is only ever moved forward: a tick that comes too early looks again. */
+void calls_arm(struct calls *calls) {
+    uint64_t now_ms = clock_now_ms(), soonest = next_ms(calls, now_ms);
+    if (soonest >= calls->tick_ms)
+        return;
+    calls->tick_ms = soonest;
+    loop_timer_start(&calls->tick, soonest > now_ms ? soonest - now_ms : 0);
+}
+
+/* Idle workers stand in the order of their rest; each demo may have its own patience, so all that are due are looked for
+ * behind a patient first one only when that one goes. */
+static void sleep_idle(struct calls *calls, uint64_t now_ms) {
+    struct worker *worker;
+    while ((worker = LIST_FIRST(&calls->idle_workers, struct worker, in_idle)) != NULL
+           && worker->idle_since_ms + worker_idle_ms(worker) <= now_ms)
+        worker_sleep(worker);
+}
+
+static void on_tick(void *context) {
+    struct calls *calls = context;
+    uint64_t now_ms = clock_now_ms();
+    struct worker *worker;
+    calls->tick_ms = UINT64_MAX;
+    request_fail_unasked(calls);
+    LIST_EACH(worker, &calls->busy_workers, struct worker, in_busy)
+        worker_pulse(worker, now_ms);
+    session_tick(&calls->sessions, now_ms);
+    call_expire(&calls->table, now_ms);
+    sleep_idle(calls, now_ms);
+    calls_arm(calls);
+}
+
+static void on_beat(void *context) {
+    struct calls *calls = context;
+    stream_beat(calls);
+    loop_timer_start(&calls->beat, BOUNDS_HEARTBEAT_MS);
+}
+
+/* ---- releases ---- */
+
+static void free_functions(void *functions) {
+    function_table_release(functions);
+    free(functions);
+}
+
+const struct function_table *calls_functions(struct release *release) {
+    struct function_table *table = release->functions;
+    if (table)
+        return table;
+    table = MEMORY_NEW(struct function_table);
+    if (function_table_read(table, release->manifest.nodes[0].raw) < 0)
+        log_error("release %llu: its manifest names functions that make no sense", (unsigned long long)release->id);
+    release->functions = table;
+    release->functions_free = free_functions;
+    return table;
+}
+
+/* ---- the part ---- */
+
+static void part_init(struct gateway *gateway) {
+    struct calls *calls = MEMORY_NEW(struct calls);
+    calls->gateway = gateway;
+    gateway->calls = calls;
+    calls->tick_ms = UINT64_MAX;
+    call_table_init(&calls->table);
+    session_table_init(&calls->sessions, &stream_actions, calls);
+    map_init(&calls->workers);
+    map_init(&calls->slots);
+    map_init(&calls->requests);
+    map_init(&calls->jobs);
+    list_init(&calls->every_worker);
+    list_init(&calls->busy_workers);
+    list_init(&calls->idle_workers);
+    list_init(&calls->unasked);
+    list_init(&calls->streams);
+    loop_timer_init(gateway->loop, &calls->tick, on_tick, calls);
+    loop_timer_init(gateway->loop, &calls->beat, on_beat, calls);
+    loop_timer_start(&calls->beat, BOUNDS_HEARTBEAT_MS);
+}
+
+static void end_workers(struct calls *calls, const char *sentence) {
+    struct worker *worker;
+    LIST_EACH(worker, &calls->every_worker, struct worker, in_every)
+        worker_end(worker, sentence);
+}
+
+/* The server is still there: answers of calls that end here are written. */
+static void part_release(struct gateway *gateway) {
+    struct calls *calls = gateway->calls;
+    end_workers(calls, "This server stops. Try again in a moment.");
+    process_lose_all(calls);
+    request_fail_all(calls);
+    session_table_release(&calls->sessions);
+    call_table_release(&calls->table);
+    loop_timer_release(&calls->tick);
+    loop_timer_release(&calls->beat);
+    map_release(&calls->workers);
+    map_release(&calls->slots);
+    map_release(&calls->requests);
+    map_release(&calls->jobs);
+    buffer_release(&calls->message);
+    buffer_release(&calls->frame);
+    free(calls);
+    gateway->calls = NULL;
+}
+
+static int visit_share(void *context, struct text key, void *value) {
+    (void)context;
+    (void)key;
+    process_share_window(value);
+    return 0;
+}
+
+static void part_peer(struct gateway *gateway, enum gateway_peer peer) {
+    struct calls *calls = gateway->calls;
+    if (peer == GATEWAY_PEER_STORE)
+        request_fail_all(calls);
+    if (peer == GATEWAY_PEER_ZYGOTE)
+        process_lose_all(calls);
+    if (peer == GATEWAY_PEER_INFER) {
+        relay_lose_infer(calls);
+        map_each(&calls->slots, visit_share, NULL);
+    }
+    calls_arm(calls);
+}
+
+static bool on_spawned(struct calls *calls, struct message_in *in) {
+    struct message_zygote_spawned message;
+    return message_zygote_spawned_unpack(&message, in->body) == 0
+           && process_spawned(calls, message.slot, (pid_t)message.pid);
+}
+
+static bool on_exited(struct calls *calls, struct message_in *in) {
+    struct message_zygote_exited message;
+    return message_zygote_exited_unpack(&message, in->body) == 0 && process_exited(calls, message.slot, message.exit);
+}
+
+static bool on_result(struct calls *calls, struct message_in *in) {
+    return relay_result(calls, in);
+}
+
+static bool part_message(struct gateway *gateway, enum gateway_peer peer, struct message_in *in) {
+    static bool (*const handlers[MESSAGE_COUNT])(struct calls *calls, struct message_in *in) = {
+        [MESSAGE_zygote_spawned] = on_spawned,
+        [MESSAGE_zygote_exited] = on_exited,
+        [MESSAGE_infer_result] = on_result,
+    };
+    struct calls *calls = gateway->calls;
+    bool known = peer == GATEWAY_PEER_STORE ? request_message(calls, in)
+                                            : handlers[in->type] && handlers[in->type](calls, in);
+    calls_arm(calls);
+    return known;
+}
+
+static void part_changed(struct gateway *gateway, struct demo *demo, struct release *before) {
+    struct worker *worker = before ? worker_find(gateway->calls, before->id) : NULL;
+    if (worker && demo->release != before)
+        worker_drain(worker);
+}
+
+static void part_deleted(struct gateway *gateway, struct demo *demo) {
+    struct worker *worker;
+    LIST_EACH(worker, &gateway->calls->every_worker, struct worker, in_every)
+        if (worker->demo == demo)
+            worker_end(worker, "This demo was deleted.");
+}
+
+static void part_stop(struct gateway *gateway) {
+    struct worker *worker;
+    LIST_EACH(worker, &gateway->calls->every_worker, struct worker, in_every)
+        worker_drain(worker);
+}
+
+static bool part_is_busy(struct gateway *gateway) {
+    return !list_is_empty(&gateway->calls->busy_workers);
+}
+
+static void write_metric(struct buffer *out, const char *name, const char *kind, uint64_t value) {
+    buffer_format(out, "# TYPE vitrine_%s %s\nvitrine_%s %llu\n", name, kind, name, (unsigned long long)value);
+}
+
+static void part_metrics(struct gateway *gateway, struct buffer *out) {
+    const struct calls *calls = gateway->calls;
+    const struct calls_counts *counts = &calls->counts;
+    write_metric(out, "calls_joined_total", "counter", counts->joined);
+    write_metric(out, "calls_done_total", "counter", counts->done);
+    write_metric(out, "calls_failed_total", "counter", counts->failed);
+    write_metric(out, "calls_cancelled_total", "counter", counts->cancelled);
+    write_metric(out, "calls_refused_total", "counter", counts->refused);
+    write_metric(out, "worker_wakes_total", "counter", counts->wakes);
+    write_metric(out, "worker_sleeps_total", "counter", counts->sleeps);
+    write_metric(out, "worker_kills_total", "counter", counts->kills);
+    write_metric(out, "worker_crashes_total", "counter", counts->crashes);
+    write_metric(out, "workers", "gauge", calls->slots.count);
+    write_metric(out, "sessions", "gauge", calls->sessions.sessions.count);
+    write_metric(out, "session_state_bytes", "gauge", calls->sessions.state_bytes);
+    write_metric(out, "kept_result_bytes", "gauge", calls->table.kept_bytes);
+}
+
+const struct gateway_part calls_part = {
+    .routes = api_routes,
+    .route_count = API_ROUTE_COUNT,
+    .init = part_init,
+    .release = part_release,
+    .peer = part_peer,
+    .message = part_message,
+    .changed = part_changed,
+    .deleted = part_deleted,
+    .stop = part_stop,
+    .is_busy = part_is_busy,
+    .metrics = part_metrics,
+};

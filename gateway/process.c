@@ -1,0 +1,224 @@
+#include "gateway/process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "gateway/calls.h"
+#include "gateway/gateway.h"
+#include "gateway/report.h"
+#include "gateway/worker.h"
+#include "runtime/base/bounds.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/error.h"
+#include "runtime/base/fd.h"
+#include "runtime/loop/loop.h"
+#include "runtime/worker/control_page.h"
+
+/* The worker program's own exit statuses (runtime/worker/state.h). */
+enum { EXIT_MEMORY = 86, EXIT_PROTOCOL = 87 };
+
+/* Memory of a fixed size that nobody can shrink under the other's feet. Its descriptor, or ERROR_SYSTEM. */
+static int make_memory(const char *name, size_t bytes) {
+    int fd FD_AUTO = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0
+        || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+        return ERROR_SYSTEM;
+    return fd_steal(&fd);
+}
+
+static void process_free(struct process *process) {
+    struct calls *calls = process->calls;
+    struct message_infer_window_gone gone = {.slot = process->slot};
+    map_remove_u64(&calls->slots, process->slot);
+    loop_channel_detach(calls->gateway->loop, process->channel);
+    if (process->window_fd >= 0 && calls->gateway->infer)
+        channel_send_infer_window_gone(calls->gateway->infer, 0, &gone);
+    fd_close(&process->window_fd);
+    if (process->page)
+        munmap(process->page, CONTROL_PAGE_BYTES);
+    free(process);
+}
+
+/* ---- its socket ---- */
+
+static void on_message(void *context, struct message_in *in) {
+    struct process *process = context;
+    struct worker *worker = process->worker;
+    if (worker && !report_message(worker, in))
+        worker_kill(worker, "it broke the rules of its sandbox");
+}
+
+static void send_kill(struct process *process) {
+    struct message_zygote_kill kill = {.slot = process->slot};
+    struct channel *zygote = process->calls->gateway->zygote;
+    if (zygote)
+        channel_send_zygote_kill(zygote, 0, &kill);
+}
+
+/* It closed its socket, or wrote nonsense. The zygote will tell how it ended, once it has. */
+static void on_close(void *context, int result) {
+    struct process *process = context;
+    process->channel = NULL;
+    if (result == ERROR_INVALID && process->worker)
+        worker_kill(process->worker, "it broke the rules of its sandbox");
+    else
+        send_kill(process);
+}
+
+/* ---- starting ---- */
+
+/* Slots are used in turn, so that a uid rests before it is used again. */
+static bool find_slot(struct calls *calls, uint32_t *ret_slot) {
+    uint32_t limit = calls->gateway->worker_limit;
+    if (calls->slots.count >= limit)
+        return false;
+    while (map_get_u64(&calls->slots, calls->next_slot % limit))
+        calls->next_slot++;
+    *ret_slot = calls->next_slot++ % limit;
+    return true;
+}
+
+static int send_spawn(struct process *process, int socket_fd, int page_fd) {
+    struct gateway *gateway = process->calls->gateway;
+    struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
+    struct message_zygote_spawn spawn = {.slot = process->slot, .heap_mib = BOUNDS_WORKER_HEAP_BYTES >> 20};
+    int fds[] = {process->worker->release->bundle_fd, socket_fd, process->window_fd, page_fd};
+    message_zygote_spawn_pack(&body, &spawn);
+    return channel_send(gateway->zygote, MESSAGE_zygote_spawn, 0, buffer_view(&body), fds, MEMORY_COUNT(fds));
+}
+
+void process_share_window(struct process *process) {
+    struct gateway *gateway = process->calls->gateway;
+    struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
+    struct message_infer_window window = {.slot = process->slot};
+    if (!gateway->infer || process->window_fd < 0)
+        return;
+    message_infer_window_pack(&body, &window);
+    channel_send(gateway->infer, MESSAGE_infer_window, 0, buffer_view(&body), &process->window_fd, 1);
+}
+
+/* Memory, socket and the request to the zygote. Whatever was made is released with the process. */
+static int set_up(struct process *process) {
+    struct calls *calls = process->calls;
+    int pair[2], page_fd FD_AUTO = make_memory("vitrine-control", CONTROL_PAGE_BYTES), socket_fd FD_AUTO = -1;
+    void *page;
+    process->window_fd = make_memory("vitrine-window", BOUNDS_TENSOR_WINDOW_BYTES);
+    if (page_fd < 0 || process->window_fd < 0 || fd_socket_pair(SOCK_SEQPACKET, 0, pair) < 0)
+        return ERROR_SYSTEM;
+    socket_fd = pair[1];
+    process->channel = loop_channel_attach(calls->gateway->loop, pair[0], ROLE_GATEWAY, ROLE_WORKER, 0, on_message,
+                                           on_close, process);
+    page = mmap(NULL, CONTROL_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, page_fd, 0);
+    if (page == MAP_FAILED)
+        return ERROR_SYSTEM;
+    process->page = page;
+    return send_spawn(process, socket_fd, page_fd);
+}
+
+struct process *process_start(struct worker *worker) {
+    struct calls *calls = worker->calls;
+    struct process *process;
+    uint32_t slot;
+    if (!calls->gateway->zygote || !find_slot(calls, &slot))
+        return NULL;
+    process = MEMORY_NEW(struct process);
+    process->calls = calls;
+    process->worker = worker;
+    process->slot = slot;
+    process->window_fd = -1;
+    process->woken_us = clock_now_us();
+    map_set_u64(&calls->slots, slot, process);
+    if (set_up(process) < 0) {
+        process_free(process);
+        return NULL;
+    }
+    process_share_window(process);
+    return process;
+}
+
+void process_kill(struct process *process) {
+    struct calls *calls = process->calls;
+    process->worker = NULL;
+    loop_channel_detach(calls->gateway->loop, process->channel);
+    process->channel = NULL;
+    send_kill(process);
+}
+
+/* ---- what the zygote says ---- */
+
+bool process_spawned(struct calls *calls, uint32_t slot, pid_t pid) {
+    struct process *process = map_get_u64(&calls->slots, slot);
+    if (process)
+        process->pid = pid;
+    return process != NULL;
+}
+
+/* Why it ended, from the number that the zygote reports. */
+static const char *exit_reason(uint32_t exit, char *memory, size_t length) {
+    static const struct {
+        uint32_t exit;
+        const char *reason;
+    } reasons[] = {
+        {EXIT_MEMORY, "it used more memory than a demo may have"},
+        {EXIT_PROTOCOL, "it did not understand what it was sent"},
+        {256 + SIGKILL, "it was killed, perhaps because the machine had no memory left"},
+        {256 + SIGSYS, "it tried something that its sandbox does not allow"},
+        {256 + SIGSEGV, "it crashed"},
+        {256 + SIGXCPU, "it used more time than a demo may have"},
+    };
+    for (size_t i = 0; i < MEMORY_COUNT(reasons); i++)
+        if (reasons[i].exit == exit)
+            return reasons[i].reason;
+    if (exit >= 512)
+        snprintf(memory, length, "its sandbox could not be set up (step %u); the operator finds the reason in the log",
+                 exit - 512);
+    else
+        snprintf(memory, length, "it ended by itself (status %u)", exit);
+    return memory;
+}
+
+bool process_exited(struct calls *calls, uint32_t slot, uint32_t exit) {
+    struct process *process = map_get_u64(&calls->slots, slot);
+    struct worker *worker = process ? process->worker : NULL;
+    char memory[128];
+    uint64_t begun;
+    if (!process)
+        return false;
+    begun = watch_running(process);
+    process_free(process);
+    if (worker) {
+        calls->counts.crashes++;
+        worker_lost(worker, exit_reason(exit, memory, sizeof memory), begun);
+    }
+    return true;
+}
+
+static int visit_lose(void *context, struct text key, void *value) {
+    struct process *process = value;
+    struct worker *worker = process->worker;
+    struct list *lost = context;
+    (void)key;
+    process_free(process);
+    if (worker) {
+        worker->process = NULL;
+        list_append(lost, &worker->in_idle);
+    }
+    return 0;
+}
+
+/* First all processes go, then the workers are told: they would start new ones at once. */
+void process_lose_all(struct calls *calls) {
+    struct list lost;
+    struct worker *worker;
+    list_init(&lost);
+    map_each(&calls->slots, visit_lose, &lost);
+    while ((worker = LIST_FIRST(&lost, struct worker, in_idle)) != NULL) {
+        list_remove(&worker->in_idle);
+        worker_lost(worker, "the process that starts demos was restarted", 0);
+    }
+}

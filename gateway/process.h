@@ -1,0 +1,46 @@
+/* One process forked by the zygote for one worker: its slot, its socket, the memory it shares with us.
+ *
+ * A process outlives its worker's interest in it: after a kill the slot (and with it the uid that runs there) is taken
+ * until the zygote has reaped it. */
+#ifndef GATEWAY_PROCESS_H
+#define GATEWAY_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "gateway/watch.h"
+
+struct calls;
+struct channel;
+struct control_page;
+struct release;
+struct worker;
+
+struct process {
+    struct calls *calls;
+    struct worker *worker;       /* NULL: nobody waits for it any more */
+    uint32_t slot;
+    pid_t pid;                   /* 0: not known yet */
+    struct channel *channel;     /* owned; NULL once it was closed */
+    struct control_page *page;   /* mapped, shared */
+    int window_fd;               /* owned: the tensor window */
+    uint64_t woken_us;
+    struct watch watch;
+};
+
+/* Asks the zygote for a process. NULL: the zygote is away, or BOUNDS_WORKERS slots are taken. */
+struct process *process_start(struct worker *worker);
+/* Kills it and lets go of it: the worker hears nothing more. */
+void process_kill(struct process *process);
+
+/* Gives the tensor window to the inference backend (which may have been restarted). */
+void process_share_window(struct process *process);
+
+/* What the zygote says. false: about a slot that is not ours. */
+bool process_spawned(struct calls *calls, uint32_t slot, pid_t pid);
+bool process_exited(struct calls *calls, uint32_t slot, uint32_t exit);
+/* The zygote died, and all its processes with it. */
+void process_lose_all(struct calls *calls);
+
+#endif

@@ -1,0 +1,217 @@
+#include "gateway/report.h"
+
+#include <stdlib.h>
+
+#include "gateway/answer.h"
+#include "gateway/calls.h"
+#include "gateway/gateway.h"
+#include "gateway/state.h"
+#include "gateway/watch.h"
+#include "gateway/worker.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/error.h"
+#include "runtime/wire/channel.h"
+
+/* ---- what the process is told ---- */
+
+static int64_t manifest_integer(const struct worker *worker, const char *key, int64_t fallback) {
+    const struct json *manifest = &worker->release->manifest;
+    const struct json_node *node = json_get(manifest, &manifest->nodes[0], key);
+    int64_t value;
+    return node && json_integer(node, &value) ? value : fallback;
+}
+
+void report_begin(struct worker *worker) {
+    struct buffer limits BUFFER_AUTO = BUFFER_EMPTY;
+    struct message_worker_begin begin = {.wall_ms = (uint64_t)clock_wall_ms(),
+                                         .seed = (uint64_t)manifest_integer(worker, "seed", 0)};
+    buffer_format(&limits, "{\"slice_ms\":%u,\"event_cpu_ms\":%u,\"heap_bytes\":%u}", BOUNDS_WORKER_SLICE_MS,
+                  BOUNDS_WORKER_EVENT_CPU_MS, BOUNDS_WORKER_HEAP_BYTES);
+    begin.limits = buffer_view(&limits);
+    channel_send_worker_begin(worker->process->channel, 0, &begin);
+}
+
+/* The data stays with the call until its handler has begun: only then it cannot be run again. */
+void report_start(struct worker *worker, struct call *call) {
+    struct buffer state BUFFER_AUTO = BUFFER_EMPTY;
+    struct message_event_start start = {.function = call->function->id,
+                                        .wall_ms = (uint64_t)clock_wall_ms(), .data = buffer_view(&call->data),
+                                        .request = buffer_view(&call->request)};
+    state_write(call, &state);
+    start.state = buffer_view(&state);
+    call->started_us = clock_now_us();
+    if (!worker->process->channel || channel_send_event_start(worker->process->channel, call->stream, &start) < 0)
+        worker->stuck = true; /* it does not read: the watch ends it, and the call runs again */
+}
+
+void report_cancel(struct worker *worker, struct call *call) {
+    struct message_event_cancel cancel = {0};
+    if (worker->process && worker->process->channel)
+        channel_send_event_cancel(worker->process->channel, call->stream, &cancel);
+}
+
+void report_credit(struct worker *worker, struct call *call, bool now) {
+    struct message_worker_credit credit = {.bytes = call->uncredited};
+    if (credit.bytes == 0 || (!now && credit.bytes < BOUNDS_STREAM_CREDIT_BYTES / 4))
+        return;
+    call->uncredited = 0;
+    if (worker->process && worker->process->channel)
+        channel_send_worker_credit(worker->process->channel, call->stream, &credit);
+}
+
+void report_stage(struct worker *worker, const char *stage, struct text reason) {
+    struct channel *store = worker->calls->gateway->store;
+    struct message_demo_stage message = {.demo_id = worker->demo->id, .stage = text_from(stage),
+                                         .reason = text_head(reason, BOUNDS_LOG_LINE_BYTES)};
+    if (store)
+        channel_send_demo_stage(store, 0, &message);
+}
+
+/* ---- what the process says ---- */
+
+static bool on_ready(struct worker *worker, struct call *call, const struct message_worker_ready *message) {
+    const struct json *manifest = &worker->release->manifest;
+    const struct json_node *digest = json_get(manifest, &manifest->nodes[0], "tree_digest");
+    MEMORY_AUTO char *expected = digest ? json_string_copy(digest) : NULL;
+    (void)call;
+    if (worker->ready)
+        return false;
+    if (expected && !text_equal(text_from(expected), message->tree_digest))
+        worker_failed(worker, TEXT("app.lua made other components than when it was published: what it builds must not "
+                                   "depend on anything that changes"));
+    else
+        worker_set_ready(worker);
+    return true;
+}
+
+static bool on_failed_start(struct worker *worker, struct call *call, const struct message_worker_failed *message) {
+    (void)call;
+    if (worker->ready)
+        return false;
+    worker_failed(worker, text_is_utf8(message->reason) ? message->reason : TEXT("app.lua failed"));
+    return true;
+}
+
+static bool on_partial(struct worker *worker, struct call *call, const struct message_event_partial *message) {
+    if (!output_is_data(message->data))
+        return false;
+    call->uncredited += (uint32_t)message->data.length;
+    if (answer_partial(worker->calls, call, message->data))
+        report_credit(worker, call, false);
+    return true;
+}
+
+static bool on_progress(struct worker *worker, struct call *call, const struct message_event_progress *message) {
+    if (!output_is_data(message->progress_data))
+        return false;
+    call->uncredited += (uint32_t)message->progress_data.length;
+    answer_progress(worker->calls, call, message->progress_data, clock_now_ms());
+    report_credit(worker, call, false);
+    return true;
+}
+
+static bool on_log(struct worker *worker, struct call *call, const struct message_event_log *message) {
+    if (!output_is_object(message->log))
+        return false;
+    call->uncredited += (uint32_t)message->log.length;
+    answer_log(worker->calls, call, message->log);
+    report_credit(worker, call, false);
+    return true;
+}
+
+static void end_call(struct worker *worker, struct call *call) {
+    call_move(call, CALL_DONE);
+    worker_finish(worker, call);
+}
+
+static bool on_done(struct worker *worker, struct call *call, const struct message_event_done *message) {
+    int code = state_read(call, message->state, clock_now_ms());
+    if (!output_is_data(message->data) || code == ERROR_INVALID)
+        return false;
+    if (code < 0)
+        answer_sentence(worker->calls, call, "This demo keeps more than 64 KiB of values for one visitor.");
+    else
+        answer_done(worker->calls, call, message->data);
+    end_call(worker, call);
+    return true;
+}
+
+static bool has_error(struct text error) {
+    struct json json = {0};
+    bool found = json_parse(&json, error, NULL) == 0 && json_get(&json, &json.nodes[0], "error") != NULL;
+    json_release(&json);
+    return found;
+}
+
+static bool on_failed(struct worker *worker, struct call *call, const struct message_event_failed *message) {
+    bool invalid = message->validation.length > 0;
+    if (state_read(call, message->state, clock_now_ms()) == ERROR_INVALID || !output_is_object(message->error)
+        || !has_error(message->error) || (invalid && !output_is_data(message->validation)))
+        return false;
+    if (invalid && call->kind == CALL_ON_REPLY)
+        answer_invalid(worker->calls, call, message->validation);
+    else
+        answer_failed(worker->calls, call, message->error);
+    end_call(worker, call);
+    return true;
+}
+
+/* One row per message: what it is called, who takes it, whether it belongs to a call. */
+#define REPORT_TABLE(X)                            \
+    X(worker_ready, on_ready, false)               \
+    X(worker_failed, on_failed_start, false)       \
+    X(event_partial, on_partial, true)             \
+    X(event_progress, on_progress, true)           \
+    X(event_log, on_log, true)                     \
+    X(event_done, on_done, true)                   \
+    X(event_failed, on_failed, true)
+
+struct report_row {
+    bool (*take)(struct worker *worker, struct call *call, struct text body);
+    bool of_call;
+};
+
+#define X(name, handler, of_call)                                                                          \
+    static bool take_##name(struct worker *worker, struct call *call, struct text body) {                  \
+        struct message_##name message;                                                                     \
+        return message_##name##_unpack(&message, body) == 0 && handler(worker, call, &message);            \
+    }
+REPORT_TABLE(X)
+#undef X
+
+static const struct report_row report_rows[MESSAGE_COUNT] = {
+#define X(name, handler, of_call) [MESSAGE_##name] = {take_##name, of_call},
+    REPORT_TABLE(X)
+#undef X
+};
+
+/* The first word about a call says that its handler has begun. */
+static void begin_call(struct worker *worker, struct call *call) {
+    if (call->state != CALL_STARTING)
+        return;
+    call_move(call, CALL_RUNNING);
+    buffer_release(&call->data);
+    buffer_release(&call->request);
+    answer_starts(worker->calls, call);
+}
+
+static bool take_of_call(struct worker *worker, const struct report_row *row, const struct message_in *in) {
+    struct call *call = call_find_stream(&worker->calls->table, in->stream);
+    if (!call || call->worker != worker || !call->in_process)
+        return in->stream < worker->calls->table.next_stream; /* over meanwhile; ids of the future are made up */
+    begin_call(worker, call);
+    return row->take(worker, call, in->body);
+}
+
+bool report_message(struct worker *worker, const struct message_in *in) {
+    const struct report_row *row = &report_rows[in->type];
+    if (in->type == MESSAGE_worker_credit)
+        return true;
+    if (!row->take) {
+        struct call *call = call_find_stream(&worker->calls->table, in->stream);
+        if (call && call->worker == worker && call->in_process)
+            begin_call(worker, call); /* it waits for something, so it has begun */
+        return relay_message(&worker->relay, in);
+    }
+    return row->of_call ? take_of_call(worker, row, in) : row->take(worker, NULL, in->body);
+}

@@ -1,0 +1,71 @@
+#include "gateway/watch.h"
+
+#include <time.h>
+
+#include "gateway/calls.h"
+#include "gateway/worker.h"
+#include "runtime/base/bounds.h"
+#include "runtime/worker/control_page.h"
+
+void watch_cancel(struct process *process, uint64_t stream) {
+    atomic_store_explicit(&process->page->cancel[stream % CONTROL_PAGE_CANCELS], stream, memory_order_relaxed);
+}
+
+uint64_t watch_running(const struct process *process) {
+    return process->page ? atomic_load_explicit(&process->page->running, memory_order_relaxed) : 0;
+}
+
+/* Milliseconds on the clock that the process is measured with: the processor time it used, so that a busy machine costs
+ * nobody his call; without its pid, real time at a discount. */
+static uint64_t process_clock_ms(const struct process *process, uint64_t now_ms) {
+    struct timespec used;
+    clockid_t clock;
+    if (process->pid > 0 && clock_getcpuclockid(process->pid, &clock) == 0 && clock_gettime(clock, &used) == 0)
+        return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
+    return now_ms / BOUNDS_WORKER_WALL_FACTOR;
+}
+
+/* Adds the time since the last look to the call that computes; one that used up its time is told to stop. */
+static void charge(struct worker *worker, uint64_t running, uint64_t clock_ms) {
+    struct process *process = worker->process;
+    struct call *call = call_find_stream(&worker->calls->table, running);
+    if (!call || call->worker != worker)
+        return;
+    call->used_ms += (uint32_t)(clock_ms - process->watch.clock_ms);
+    if (call->used_ms > BOUNDS_WORKER_EVENT_CPU_MS)
+        atomic_store_explicit(&process->page->deadline_event, running, memory_order_relaxed);
+}
+
+/* True when one and the same slice has computed for too long. */
+static bool slice_is_over(struct worker *worker, uint64_t now_ms) {
+    struct process *process = worker->process;
+    struct watch *watch = &process->watch;
+    uint64_t running = atomic_load_explicit(&process->page->running, memory_order_relaxed);
+    uint64_t slices = atomic_load_explicit(&process->page->slices, memory_order_relaxed);
+    uint64_t clock_ms = process_clock_ms(process, now_ms);
+    bool same = running != 0 && running == watch->running && slices == watch->slices;
+    if (same)
+        charge(worker, running, clock_ms);
+    else
+        *watch = (struct watch){.running = running, .slices = slices, .slice_ms = clock_ms};
+    watch->clock_ms = clock_ms;
+    return same && clock_ms - watch->slice_ms > BOUNDS_WORKER_SLICE_MS + BOUNDS_WORKER_KILL_GRACE_MS;
+}
+
+static const char *find_fault(struct worker *worker, uint64_t now_ms) {
+    const struct process *process = worker->process;
+    if (slice_is_over(worker, now_ms))
+        return "a function computed for too long without a pause";
+    if (!worker->ready && now_ms > process->woken_us / 1000 + BOUNDS_WORKER_READY_MS)
+        return "it took too long to start";
+    if (worker->stuck)
+        return "it did not take the calls it was given";
+    return NULL;
+}
+
+bool watch_pulse(struct worker *worker, uint64_t now_ms) {
+    const char *fault = worker->process ? find_fault(worker, now_ms) : NULL;
+    if (fault)
+        worker_kill(worker, fault);
+    return fault != NULL;
+}

@@ -1,0 +1,325 @@
+#include "gateway/worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/answer.h"
+#include "gateway/calls.h"
+#include "gateway/gateway.h"
+#include "gateway/report.h"
+#include "gateway/watch.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
+
+/* ---- the table of workers ---- */
+
+struct worker *worker_find(struct calls *calls, uint64_t release_id) {
+    return map_get_u64(&calls->workers, release_id);
+}
+
+static struct worker *worker_new(struct calls *calls, struct demo *demo, struct release *release) {
+    struct worker *worker = MEMORY_NEW(struct worker);
+    worker->calls = calls;
+    worker->demo = demo_hold(demo);
+    worker->release = release_hold(release);
+    worker->functions = calls_functions(release);
+    worker->averages = memory_alloc(worker->functions->count + 1, sizeof *worker->averages);
+    queue_init(&worker->queue, worker->functions);
+    relay_init(&worker->relay, worker);
+    list_init(&worker->in_idle);
+    list_init(&worker->in_busy);
+    list_init(&worker->in_every);
+    list_append(&calls->every_worker, &worker->in_every);
+    map_set_u64(&calls->workers, release->id, worker);
+    return worker;
+}
+
+static void worker_free(struct worker *worker) {
+    struct calls *calls = worker->calls;
+    if (worker_find(calls, worker->release->id) == worker)
+        map_remove_u64(&calls->workers, worker->release->id);
+    if (worker->process)
+        process_kill(worker->process);
+    relay_release(&worker->relay);
+    queue_release(&worker->queue);
+    list_remove(&worker->in_every);
+    list_remove(&worker->in_idle);
+    list_remove(&worker->in_busy);
+    free(worker->averages);
+    release_drop(worker->release);
+    demo_drop(worker->demo);
+    free(worker);
+}
+
+struct worker *worker_for_release(struct calls *calls, struct demo *demo, struct release *release) {
+    struct worker *worker = worker_find(calls, release->id);
+    return worker ? worker : worker_new(calls, demo, release);
+}
+
+bool worker_is_full(const struct worker *worker) {
+    return worker->queue.waiting >= worker->queue.max_waiting;
+}
+
+static size_t function_index(const struct worker *worker, const struct function *function) {
+    return (size_t)(function - worker->functions->functions);
+}
+
+double worker_average(const struct worker *worker, const struct function *function) {
+    return worker->averages[function_index(worker, function)];
+}
+
+/* A moving average: the newest call counts a tenth. */
+struct output_times worker_times(struct worker *worker, const struct call *call) {
+    double *average = &worker->averages[function_index(worker, call->function)];
+    double seconds = (double)(clock_now_us() - (call->started_us ? call->started_us : call->joined_us)) / 1e6;
+    *average = *average > 0 ? *average * 0.9 + seconds * 0.1 : seconds;
+    return (struct output_times){seconds, *average};
+}
+
+/* ---- waking and starting calls ---- */
+
+static void set_stage(struct worker *worker, const char *stage, struct text reason) {
+    if (!worker->draining && worker->demo->release == worker->release)
+        report_stage(worker, stage, reason);
+}
+
+/* The least recently used idle worker makes room. */
+static bool make_room(struct calls *calls) {
+    struct worker *oldest = LIST_FIRST(&calls->idle_workers, struct worker, in_idle);
+    if (oldest)
+        worker_sleep(oldest);
+    return oldest != NULL;
+}
+
+static bool wake(struct worker *worker) {
+    struct calls *calls = worker->calls;
+    uint64_t now_ms = clock_now_ms();
+    if (worker->process)
+        return true;
+    if (worker->retry_ms > now_ms)
+        return false;
+    if (calls->slots.count >= calls->gateway->worker_limit)
+        make_room(calls);
+    worker->process = process_start(worker);
+    if (!worker->process) {
+        worker->retry_ms = now_ms + BOUNDS_WORKER_RESTART_MS;
+        return false;
+    }
+    calls->counts.wakes++;
+    report_begin(worker);
+    return true;
+}
+
+/* Starts what may start. */
+static void pump(struct worker *worker) {
+    struct call *call;
+    if (worker->queue.waiting == 0 || !wake(worker))
+        return;
+    while ((call = queue_next(&worker->queue)) != NULL) {
+        worker->ranks_changed = worker->queue.waiting > 0;
+        report_start(worker, call);
+    }
+}
+
+void worker_submit(struct worker *worker, struct call *call) {
+    struct calls *calls = worker->calls;
+    call->worker = worker;
+    queue_push(&worker->queue, call);
+    list_remove(&worker->in_idle);
+    if (list_is_empty(&worker->in_busy))
+        list_append(&calls->busy_workers, &worker->in_busy);
+    pump(worker);
+    if (call->state == CALL_QUEUED)
+        answer_estimation(calls, call, queue_rank(&worker->queue, call), worker->queue.waiting);
+}
+
+/* ---- the end of calls ---- */
+
+/* Takes a call whose last word was given out of the books. */
+static void retire_call(struct worker *worker, struct call *call) {
+    struct calls *calls = worker->calls;
+    relay_forget_call(&worker->relay, call->stream);
+    queue_leave(&worker->queue, call);
+    worker->ranks_changed = worker->queue.waiting > 0;
+    if (call->transcript.length > 0)
+        call_keep(&calls->table, call, clock_now_ms());
+    else
+        call_free(&calls->table, call);
+}
+
+/* Nothing left to do: rest, or go. A cancelled handler that still computes stays under watch. */
+static void settle(struct worker *worker) {
+    bool computes = worker->process && watch_running(worker->process) != 0;
+    if (worker->queue.waiting + worker->queue.running > 0 || (computes && !worker->draining))
+        return;
+    list_remove(&worker->in_busy);
+    if (worker->draining) {
+        worker_free(worker);
+    } else if (worker->process) {
+        worker->idle_since_ms = clock_now_ms();
+        list_append(&worker->calls->idle_workers, &worker->in_idle);
+    }
+}
+
+void worker_finish(struct worker *worker, struct call *call) {
+    retire_call(worker, call);
+    worker->failures = 0;
+    pump(worker);
+    settle(worker);
+}
+
+/* The process is told twice: by a message for a handler that waits, by the control page for one that computes. What it
+ * still says about the call is ignored. */
+void worker_cancel(struct worker *worker, struct call *call) {
+    if (!worker || call_is_finished(call))
+        return;
+    answer_cancelled(worker->calls, call);
+    call_move(call, CALL_CANCELLED);
+    if (call->in_process && worker->process) {
+        report_cancel(worker, call);
+        watch_cancel(worker->process, call->stream);
+    }
+    retire_call(worker, call);
+    pump(worker);
+    settle(worker);
+}
+
+void worker_credit(struct worker *worker, struct call *call) {
+    if (worker && !call_is_finished(call))
+        report_credit(worker, call, true);
+}
+
+static void fail_call(struct worker *worker, struct call *call, const char *sentence) {
+    answer_sentence(worker->calls, call, sentence);
+    call_move(call, CALL_DONE);
+    retire_call(worker, call);
+}
+
+static void fail_waiting(void *context, struct call *call, uint32_t rank) {
+    (void)rank;
+    fail_call(call->worker, call, context);
+}
+
+static void fail_running(struct worker *worker, const char *sentence) {
+    struct call *call;
+    LIST_EACH(call, &worker->queue.running_calls, struct call, in_worker)
+        fail_call(worker, call, sentence);
+}
+
+/* ---- the end of a process ---- */
+
+/* Calls that had not begun go back to the queue, in their order. `begun` is the one the process was computing for. */
+static void return_calls(struct worker *worker, uint64_t begun) {
+    for (struct list *link = worker->queue.running_calls.previous, *before; link != &worker->queue.running_calls;
+         link = before) {
+        struct call *call = MEMORY_CONTAINER(link, struct call, in_worker);
+        before = link->previous;
+        if (call->state == CALL_STARTING && call->stream != begun)
+            queue_return(&worker->queue, call);
+    }
+}
+
+void worker_lost(struct worker *worker, const char *reason, uint64_t begun) {
+    char sentence[256];
+    worker->process = NULL;
+    worker->stuck = false;
+    worker->ready = false;
+    list_remove(&worker->in_idle);
+    relay_reset(&worker->relay);
+    snprintf(sentence, sizeof sentence, "This demo stopped: %s.", reason);
+    log_info("demo %s/%s: its worker ended: %s", worker->demo->owner, worker->demo->name, reason);
+    return_calls(worker, begun);
+    fail_running(worker, sentence);
+    set_stage(worker, "RUNTIME_ERROR", text_from(sentence));
+    /* A process that dies again and again before any call ends would be started for ever. */
+    if (++worker->failures >= BOUNDS_WORKER_FAILURES) {
+        queue_each_waiting(&worker->queue, fail_waiting, sentence);
+        worker->failures = 0;
+    }
+    pump(worker);
+    settle(worker);
+}
+
+void worker_kill(struct worker *worker, const char *reason) {
+    uint64_t begun = worker->process ? watch_running(worker->process) : 0;
+    worker->calls->counts.kills++;
+    if (worker->process)
+        process_kill(worker->process);
+    worker_lost(worker, reason, begun);
+}
+
+void worker_set_ready(struct worker *worker) {
+    worker->ready = true;
+    set_stage(worker, "RUNNING", TEXT(""));
+}
+
+/* app.lua raised an error, as it did not when it was published: a model or a file is missing, or it read the clock. */
+void worker_failed(struct worker *worker, struct text reason) {
+    char sentence[] = "This demo could not start. Its author finds the reason in its log.";
+    log_info("demo %s/%s: app.lua failed: " TEXT_FORMAT, worker->demo->owner, worker->demo->name,
+             TEXT_ARGUMENT(text_head(reason, 300)));
+    if (worker->process)
+        process_kill(worker->process);
+    worker->process = NULL;
+    worker->ready = false;
+    list_remove(&worker->in_idle);
+    relay_reset(&worker->relay);
+    set_stage(worker, "RUNTIME_ERROR", reason);
+    fail_running(worker, sentence);
+    queue_each_waiting(&worker->queue, fail_waiting, sentence);
+    settle(worker);
+}
+
+uint64_t worker_idle_ms(const struct worker *worker) {
+    int64_t own = worker->demo->idle_ms;
+    return own >= 0 ? (uint64_t)own : worker->calls->gateway->worker_idle_ms;
+}
+
+void worker_sleep(struct worker *worker) {
+    list_remove(&worker->in_idle);
+    if (!worker->process)
+        return;
+    process_kill(worker->process);
+    worker->process = NULL;
+    worker->ready = false;
+    worker->failures = 0;
+    worker->calls->counts.sleeps++;
+    relay_reset(&worker->relay);
+    set_stage(worker, "SLEEPING", TEXT(""));
+}
+
+void worker_drain(struct worker *worker) {
+    worker->draining = true;
+    if (worker_find(worker->calls, worker->release->id) == worker)
+        map_remove_u64(&worker->calls->workers, worker->release->id);
+    settle(worker);
+}
+
+void worker_end(struct worker *worker, const char *sentence) {
+    char text[256];
+    snprintf(text, sizeof text, "%s", sentence);
+    fail_running(worker, text);
+    queue_each_waiting(&worker->queue, fail_waiting, text);
+    worker_free(worker);
+}
+
+static void tell_rank(void *context, struct call *call, uint32_t rank) {
+    struct worker *worker = context;
+    answer_estimation(worker->calls, call, rank, worker->queue.waiting);
+}
+
+void worker_pulse(struct worker *worker, uint64_t now_ms) {
+    struct call *call;
+    if (watch_pulse(worker, now_ms))
+        return;
+    LIST_EACH(call, &worker->queue.running_calls, struct call, in_worker)
+        answer_flush_progress(worker->calls, call, now_ms);
+    if (worker->ranks_changed && now_ms - worker->ranked_ms >= BOUNDS_ESTIMATION_MS) {
+        worker->ranks_changed = false;
+        worker->ranked_ms = now_ms;
+        queue_each_waiting(&worker->queue, tell_rank, worker);
+    }
+    pump(worker);
+    settle(worker);
+}
