@@ -187,6 +187,8 @@ static void check_edits(const char *before, const char *after, const char *expec
     check_round_trip(before, after);
 }
 
+#define LONG "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
 static void test_each_rule(void **state) {
     (void)state;
     check_edits("1", "1", "[]");
@@ -195,7 +197,7 @@ static void test_each_rule(void **state) {
     check_edits("1", "2", "[[\"replace\",[],2]]");
     check_edits("null", "\"a\"", "[[\"replace\",[],\"a\"]]");
     check_edits("[100000000,200000000]", "[100000000,200000000,3]", "[[\"add\",[2],3]]");
-    check_edits("[\"aaaaaaaaaaaaaaaaaaaaaa\",2,3,4]", "[\"aaaaaaaaaaaaaaaaaaaaaa\"]",
+    check_edits("[\"" LONG "\",2,3,4]", "[\"" LONG "\"]",
                 "[[\"delete\",[3],null],[\"delete\",[2],null],[\"delete\",[1],null]]");
     check_edits("{\"text\":\"a long beginning of it\",\"n\":1}", "{\"text\":\"a long beginning of it!\",\"n\":1}",
                 "[[\"append\",[\"text\"],\"!\"]]");
