@@ -268,6 +268,25 @@ static int state_load_app(lua_State *lua, struct text source, const char *chunk)
     return lua_load(lua, state_read_piece, &pieces, chunk, "t");
 }
 
+/* The chunk in two parts: the first keeps app.lua from ending in a tail call, which would hide the line of its
+ * `return ui.interface{…}` from error messages. */
+struct state_source {
+    struct text parts[2];
+    int next;
+};
+
+static const char *state_read_source(lua_State *lua, void *context, size_t *ret_length)
+{
+    struct state_source *source = context;
+
+    (void)lua;
+    if (source->next == 2)
+        return NULL;
+    struct text part = source->parts[source->next++];
+    *ret_length = part.length;
+    return part.data;
+}
+
 int state_run_app(struct state *state, const char *file, struct buffer *ret_trace)
 {
     lua_State *lua = state->lua;

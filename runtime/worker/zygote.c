@@ -1,0 +1,300 @@
+#include "runtime/worker/zygote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <malloc.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/base/bounds.h"
+#include "runtime/base/error.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/log.h"
+#include "runtime/base/memory.h"
+#include "runtime/wire/channel.h"
+#include "runtime/worker/worker.h"
+#include "sandbox/lockdown/lockdown.h"
+
+enum { ZYGOTE_CONTROL_FD = 3, ZYGOTE_SESSION_FD = 3, ZYGOTE_EXIT_MAP = 89 };
+
+struct zygote_child {
+    pid_t pid; /* 0: the slot is free */
+    int pidfd;
+};
+
+struct zygote {
+    struct channel control, gateway;
+    bool has_gateway, started, stopping;
+    uid_t uid_base;
+    int signal_fd;
+    struct lockdown_zygote lockdown;
+    struct state state;
+    struct zygote_child children[BOUNDS_WORKERS];
+};
+
+/* -- in the new worker -- */
+
+static void *zygote_map(int fd, int protection, int flags, size_t length)
+{
+    void *address = mmap(NULL, length, protection, flags, fd, 0);
+    return address == MAP_FAILED ? NULL : address;
+}
+
+/* Everything the worker will ever see of the world is mapped here, before the doors close. */
+static int zygote_map_all(struct worker *worker, const int fds[4])
+{
+    struct stat window;
+
+    if (bundle_map(&worker->bundle, fds[0]) < 0 || fstat(fds[2], &window) < 0)
+        return ERROR_SYSTEM;
+    worker->window.length = (size_t)window.st_size;
+    worker->window.base = zygote_map(fds[2], PROT_READ | PROT_WRITE, MAP_SHARED, worker->window.length);
+    worker->page = zygote_map(fds[3], PROT_READ | PROT_WRITE, MAP_SHARED, CONTROL_PAGE_BYTES);
+    return worker->window.base && worker->page ? 0 : ERROR_SYSTEM;
+}
+
+static _Noreturn void zygote_become_worker(struct zygote *zygote, const struct message_zygote_spawn *spawn, const int fds[4])
+{
+    static struct worker worker;
+    size_t heap = spawn->heap_mib ? (size_t)spawn->heap_mib << 20 : BOUNDS_WORKER_HEAP_BYTES;
+    int flags = fcntl(fds[1], F_GETFL);
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    worker.state = &zygote->state;
+    zygote->state.heap_limit = heap;
+    if (zygote_map_all(&worker, fds) < 0 || slice_init(&worker) < 0 || flags < 0 || fcntl(fds[1], F_SETFL, flags & ~O_NONBLOCK) < 0)
+        _exit(ZYGOTE_EXIT_MAP);
+    struct lockdown_worker lockdown = {
+        .zygote = &zygote->lockdown,
+        .slot = spawn->slot,
+        .session_fd = fds[1],
+        .data_bytes = heap + (64u << 20), /* pictures and messages stand beside the Lua heap */
+        .cpu_seconds = 24 * 3600,
+    };
+    lockdown_worker(&lockdown);
+    channel_init(&worker.channel, ZYGOTE_SESSION_FD, ROLE_WORKER, ROLE_GATEWAY, CHANNEL_BLOCKING);
+    worker_run(&worker);
+}
+
+/* -- the gateway's two requests -- */
+
+static void zygote_report(struct zygote *zygote, uint32_t slot, uint32_t exit_code)
+{
+    if (zygote->has_gateway)
+        channel_send_zygote_exited(&zygote->gateway, 0, &(struct message_zygote_exited){slot, exit_code});
+}
+
+static void zygote_spawn(struct zygote *zygote, struct message_in *in)
+{
+    struct message_zygote_spawn spawn;
+    int pidfd = -1;
+
+    if (message_zygote_spawn_unpack(&spawn, in->body) < 0)
+        return;
+    if (spawn.slot >= BOUNDS_WORKERS || zygote->children[spawn.slot].pid != 0) {
+        log_warning("spawn for slot %u, which is not free", spawn.slot);
+        zygote_report(zygote, spawn.slot, 255);
+        return;
+    }
+    struct clone_args arguments = {
+        .flags = CLONE_NEWPID | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD};
+    pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+    if (pid == 0)
+        zygote_become_worker(zygote, &spawn, in->fds);
+    if (pid < 0) {
+        log_error("a worker could not be started: %s", strerror(errno));
+        zygote_report(zygote, spawn.slot, 255);
+        return;
+    }
+    zygote->children[spawn.slot] = (struct zygote_child){pid, pidfd};
+    channel_send_zygote_spawned(&zygote->gateway, 0, &(struct message_zygote_spawned){spawn.slot, (uint32_t)pid});
+}
+
+static void zygote_kill(struct zygote *zygote, struct message_in *in)
+{
+    struct message_zygote_kill kill;
+
+    if (message_zygote_kill_unpack(&kill, in->body) == 0 && kill.slot < BOUNDS_WORKERS && zygote->children[kill.slot].pid != 0)
+        syscall(SYS_pidfd_send_signal, zygote->children[kill.slot].pidfd, SIGKILL, NULL, 0);
+}
+
+static void zygote_gateway_message(void *context, struct message_in *in)
+{
+    if (in->type == MESSAGE_zygote_spawn)
+        zygote_spawn(context, in);
+    else if (in->type == MESSAGE_zygote_kill)
+        zygote_kill(context, in);
+}
+
+static uint32_t zygote_exit_code(int status)
+{
+    if (WIFSIGNALED(status))
+        return 256 + (uint32_t)WTERMSIG(status);
+    uint32_t code = (uint32_t)WEXITSTATUS(status);
+    return code > LOCKDOWN_EXIT_BASE && code <= LOCKDOWN_EXIT_BASE + LOCKDOWN_SECCOMP ? 512 + code - LOCKDOWN_EXIT_BASE : code;
+}
+
+static void zygote_reap(struct zygote *zygote)
+{
+    struct signalfd_siginfo drop[16];
+    int status;
+    pid_t pid;
+
+    while (read(zygote->signal_fd, drop, sizeof drop) > 0)
+        ;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        for (uint32_t slot = 0; slot < BOUNDS_WORKERS; slot++) {
+            if (zygote->children[slot].pid != pid)
+                continue;
+            uint32_t code = zygote_exit_code(status);
+            if (code > 512)
+                log_error("a worker was not started: %s failed", lockdown_step_text((int)code - 512));
+            fd_close(&zygote->children[slot].pidfd);
+            zygote->children[slot].pid = 0;
+            zygote_report(zygote, slot, code);
+            break;
+        }
+}
+
+/* Workers of a gateway that is gone end by themselves at end of file; those that compute do not read. */
+static void zygote_drop_gateway(struct zygote *zygote)
+{
+    for (uint32_t slot = 0; slot < BOUNDS_WORKERS; slot++)
+        if (zygote->children[slot].pid != 0)
+            syscall(SYS_pidfd_send_signal, zygote->children[slot].pidfd, SIGKILL, NULL, 0);
+    if (zygote->has_gateway)
+        channel_release(&zygote->gateway);
+    zygote->has_gateway = false;
+}
+
+/* -- the launcher's side -- */
+
+/* Of its privileges the zygote keeps what changing a worker's user and killing it take. */
+static int zygote_keep_capabilities(void)
+{
+    static const cap_value_t kept[] = {CAP_SETUID, CAP_SETGID, CAP_KILL};
+    cap_t set = cap_init();
+    int result = set && cap_set_flag(set, CAP_PERMITTED, 3, kept, CAP_SET) == 0 &&
+                         cap_set_flag(set, CAP_EFFECTIVE, 3, kept, CAP_SET) == 0 && cap_set_proc(set) == 0
+                     ? 0
+                     : ERROR_SYSTEM;
+    if (set)
+        cap_free(set);
+    return result;
+}
+
+static void zygote_start(struct zygote *zygote)
+{
+    int result = lockdown_zygote_init(&zygote->lockdown, zygote->uid_base);
+
+    if (result == 0 && zygote_keep_capabilities() < 0) {
+        zygote->lockdown.trouble = "dropping capabilities";
+        result = ERROR_SYSTEM;
+    }
+    if (result < 0) {
+        log_error("the sandbox cannot be set up, no demo will run: %s: %s", zygote->lockdown.trouble, strerror(errno));
+        exit(1);
+    }
+    malloc_trim(0);
+    zygote->started = true;
+    channel_send_child_ready(&zygote->control, 0, &(struct message_child_ready){0});
+}
+
+static void zygote_config(struct zygote *zygote, struct message_in *in)
+{
+    struct message_launcher_config config;
+    uint64_t base;
+
+    if (message_launcher_config_unpack(&config, in->body) == 0 && text_equal(config.key, TEXT("worker-uid-base")) &&
+        text_to_u64(config.value, &base) == 0)
+        zygote->uid_base = (uid_t)base;
+}
+
+static void zygote_take_gateway(struct zygote *zygote, struct message_in *in)
+{
+    zygote_drop_gateway(zygote);
+    channel_init(&zygote->gateway, in->fds[0], ROLE_ZYGOTE, ROLE_GATEWAY, CHANNEL_FDS);
+    in->fds[0] = -1;
+    zygote->has_gateway = true;
+}
+
+static void zygote_control_message(void *context, struct message_in *in)
+{
+    struct zygote *zygote = context;
+
+    switch (in->type) {
+    case MESSAGE_launcher_config:
+        zygote_config(zygote, in);
+        break;
+    case MESSAGE_launcher_peer:
+        zygote_take_gateway(zygote, in);
+        break;
+    case MESSAGE_launcher_start:
+        zygote_start(zygote);
+        break;
+    case MESSAGE_launcher_stop:
+        zygote->stopping = true;
+        break;
+    default:
+        break;
+    }
+}
+
+static int zygote_prepare(struct zygote *zygote)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return ERROR_SYSTEM;
+    zygote->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    fd_set_nonblocking(ZYGOTE_CONTROL_FD);
+    channel_init(&zygote->control, ZYGOTE_CONTROL_FD, ROLE_ZYGOTE, ROLE_LAUNCHER, CHANNEL_FDS);
+    state_init(&zygote->state, BOUNDS_WORKER_HEAP_BYTES);
+    state_require(&zygote->state, "ui");
+    state_require(&zygote->state, "ai");
+    state_settle(&zygote->state);
+    return zygote->signal_fd < 0 ? ERROR_SYSTEM : 0;
+}
+
+int zygote_main(void)
+{
+    static struct zygote zygote;
+
+    log_init("zygote");
+    if (zygote_prepare(&zygote) < 0)
+        return 1;
+    while (!zygote.stopping) {
+        struct pollfd slots[3] = {{zygote.control.fd, POLLIN, 0},
+                                  {zygote.has_gateway && zygote.started ? zygote.gateway.fd : -1, POLLIN, 0},
+                                  {zygote.signal_fd, POLLIN, 0}};
+        if (poll(slots, 3, -1) < 0 && errno != EINTR)
+            return 1;
+        if (slots[2].revents)
+            zygote_reap(&zygote);
+        if (slots[1].revents && channel_receive(&zygote.gateway, zygote_gateway_message, &zygote) < 0)
+            zygote_drop_gateway(&zygote);
+        if (slots[0].revents && channel_receive(&zygote.control, zygote_control_message, &zygote) < 0)
+            break; /* the launcher is gone: workers die with us */
+        channel_flush(&zygote.control);
+        if (zygote.has_gateway && channel_flush(&zygote.gateway) == ERROR_CLOSED)
+            zygote_drop_gateway(&zygote);
+    }
+    zygote_drop_gateway(&zygote);
+    return 0;
+}
