@@ -112,6 +112,8 @@ async function finish(folder, files) {
 }
 
 async function buildKit() {
+  // The folder is replaced as a whole: only an empty one, or a kit of an earlier build, may go.
+  if (existsSync(out) && !existsSync(path.join(out, "manifest.json")) && (await readdir(out)).length > 0) throw new Error(`${out} is no kit`);
   const work = `${out}.new`;
   await rm(work, { recursive: true, force: true });
   await mkdir(work, { recursive: true });
