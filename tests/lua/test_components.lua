@@ -268,8 +268,9 @@ case("image sends pictures, files and files of the repository", function(k)
     equal(made.path, "stored/4.webp")
     local file = read("image", { type = "file" }, upload(k, "/f/1", "x"))
     equal(write("image", {}, file).path, "/f/1")
-    k.host.release["cat.png"] = "IMAGE"
-    equal(write("image", {}, "cat.png").url, "cat.png")
+    k.host.release["my cat.png"] = "IMAGE"
+    equal(write("image", {}, "my cat.png").path, "release/my cat.png")
+    equal(write("image", {}, "my cat.png").url, "my%20cat.png")
     refuses('names the file "dog.png" that the repository does not have', write("image", {}, "dog.png"))
     refuses("takes an image, a file or a file name, not a number", write("image", {}, 3))
     refuses("takes an image, a file or a file name, not a table", write("image", {}, { 1 }))
@@ -292,7 +293,7 @@ case("sketchpad hands on the composite, or nothing for an empty sheet", function
     refuses("is an empty file", read("sketchpad", {}, {}))
     k.host.release["three.png"] = "IMAGE"
     local value = write("sketchpad", {}, "three.png")
-    equal(value.composite.path, "three.png")
+    equal(value.composite.path, "release/three.png")
     k:same(value.layers, "[]")
 end)
 

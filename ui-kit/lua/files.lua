@@ -4,7 +4,7 @@ local host = require "host"
 local values = require "values"
 
 local type, pcall, error, setmetatable = type, pcall, error, setmetatable
-local format, find, gsub = string.format, string.find, string.gsub
+local format, find, gsub, byte = string.format, string.find, string.gsub, string.byte
 
 local files = {}
 
@@ -74,15 +74,23 @@ function files.read_image(data, as)
     return image
 end
 
+-- The FileData of a file of the repository. Its address is its own path, relative to the page.
+local function release_file(name)
+    local data, reason = try(host.release_file, name)
+    if not data then
+        return nil, format('names the file "%s" that the repository does not have (%s)', name, reason)
+    end
+    data.url = gsub(name, "[^%w/._~-]", function(c)
+        return format("%%%02X", byte(c))
+    end)
+    return data
+end
+
 -- The FileData of a handler's picture: an image object, a file object, or the name of a file of the
 -- repository.
 function files.write_image(value, image_format)
     if type(value) == "string" then
-        local data, reason = try(host.release_file, value)
-        if not data then
-            return nil, format('names the file "%s" that the repository does not have (%s)', value, reason)
-        end
-        return data
+        return release_file(value)
     elseif came_as[value] then
         return came_as[value]
     elseif files.is_image(value) then

@@ -120,9 +120,7 @@ function host.release_file(name)
     if not text then
         error("no such file", 0)
     end
-    local data = file_data(name, name, text, "image/png")
-    data.url = name
-    return data
+    return file_data("release/" .. name, name, text, "image/png")
 end
 
 function host.markdown(text)
