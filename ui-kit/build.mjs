@@ -1,7 +1,7 @@
 // Builds the browser side into the folder named, or $KIT_OUT, or dist/: hashed names, .br and .gz beside each file, manifest.json.
 // With --tests it bundles every *.test.ts into build/tests/ instead, for `node --test` of any Node from 18 on.
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,7 +11,7 @@ import { utilities } from "./utilities.mjs";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const folder = process.argv.slice(2).find((word) => !word.startsWith("--"));
-const out = path.resolve(folder ?? process.env.KIT_OUT ?? path.join(here, "dist"));
+const out = path.resolve(folder || process.env.KIT_OUT || path.join(here, "dist"));
 const TYPES = { ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const PAGE_BUDGET = 100 * 1024; // compressed bytes of a demo page's script and style
 
@@ -107,30 +107,47 @@ async function finish(folder, files) {
     sizes[name] = brotli.length;
     console.log(`${name.padEnd(22)} ${String(content.length).padStart(7)} bytes, ${String(brotli.length).padStart(6)} compressed`);
   }
-  await writeFile(path.join(folder, "manifest.json"), `${JSON.stringify(manifest, null, 1)}\n`);
-  return sizes;
+  return { manifest, sizes };
+}
+
+async function oldFiles() {
+  try {
+    return Object.values(JSON.parse(await readFile(path.join(out, "manifest.json"), "utf8")).files).map((file) => file.name);
+  } catch {
+    return []; // nothing was built here before
+  }
+}
+
+// Puts the new files in place and the manifest last, so that a server started at any moment finds a whole kit. Removes
+// only files that an earlier build's manifest names.
+async function install(work, manifest) {
+  const old = await oldFiles();
+  for (const file of await readdir(work)) await rename(path.join(work, file), path.join(out, file));
+  await writeFile(path.join(out, "manifest.json.new"), `${JSON.stringify(manifest, null, 1)}\n`);
+  await rename(path.join(out, "manifest.json.new"), path.join(out, "manifest.json"));
+  const kept = new Set(Object.values(manifest.files).map((file) => file.name));
+  for (const name of old.filter((one) => path.basename(one) === one && !kept.has(one))) {
+    for (const suffix of ["", ".br", ".gz"]) await rm(path.join(out, name + suffix), { force: true });
+  }
+  await rmdir(work);
 }
 
 async function buildKit() {
-  // The folder is replaced as a whole: only an empty one, or a kit of an earlier build, may go.
-  if (existsSync(out) && !existsSync(path.join(out, "manifest.json")) && (await readdir(out)).length > 0) throw new Error(`${out} is no kit`);
-  const work = `${out}.new`;
-  await rm(work, { recursive: true, force: true });
-  await mkdir(work, { recursive: true });
+  await mkdir(out, { recursive: true });
+  const work = await mkdtemp(path.join(out, ".building-"));
   const outputs = await bundle(work);
   const files = Object.entries(outputs).map(([file, output]) => [manifestName(file, output), path.relative(work, path.resolve(here, file))]);
   const icon = await readFile(path.join(here, "src/icon.svg"));
   const iconName = `icon-${createHash("sha256").update(icon).digest("hex").slice(0, 8)}.svg`;
   await writeFile(path.join(work, iconName), icon);
-  const sizes = await finish(work, [...files.sort(), ["icon.svg", iconName]]);
+  const { manifest, sizes } = await finish(work, [...files.sort(), ["icon.svg", iconName]]);
   const page = Object.values(outputs).find((output) => output.entryPoint === "src/kit.ts");
   const shared = page.imports.filter((one) => one.kind === "import-statement").map((one) => path.basename(one.path));
   const total = sizes["kit.js"] + sizes["kit.css"] + shared.reduce((sum, name) => sum + (sizes[name] ?? 0), 0);
   console.log(`a demo page's script and style: ${total} bytes compressed in ${2 + shared.length} requests`);
   if (total > PAGE_BUDGET) throw new Error(`a demo page needs ${total} compressed bytes, more than ${PAGE_BUDGET}`);
   if (shared.length > 1) throw new Error(`a demo page needs ${2 + shared.length} requests beside its own`);
-  await rm(out, { recursive: true, force: true });
-  await rename(work, out);
+  await install(work, manifest);
 }
 
 await (process.argv.includes("--tests") ? buildTests() : buildKit());
