@@ -14,6 +14,8 @@ local describe = require "describe"
 local run = require "run"
 local values = require "values"
 
+require "ui"    -- so that a host that loads this module before it forks has loaded all
+
 local type, ipairs, pairs, error, format = type, ipairs, pairs, error, string.format
 local concat, sort = table.concat, table.sort
 

@@ -7,22 +7,20 @@ local markup = require "markup"
 
 local type, find, gmatch, gsub, rep = type, string.find, string.gmatch, string.gsub, string.rep
 
--- Text in a long string is indented like the code around it: takes the indent of the least indented line
--- away. The first line counts only when it is the only one: it stands right after the opening bracket.
+-- Text in a long string is indented like the code around it: takes the indent of the least indented line away. The
+-- first line counts when it is indented: else it stands right after the opening bracket.
 local function dedent(text)
-    if not find(text, "\n", 1, true) then
-        return (gsub(text, "^%s+", ""))
-    end
+    local lines = find(text, "^[ \t]") and "\n" .. text or text
     local least
-    for indent in gmatch(text, "\n([ \t]*)[^ \t\r\n]") do
+    for indent in gmatch(lines, "\n([ \t]*)[^ \t\r\n]") do
         if not least or #indent < least then
             least = #indent
         end
     end
     if least and least > 0 then
-        text = gsub(text, "\n" .. rep("[ \t]", least), "\n")
+        lines = gsub(lines, "\n" .. rep("[ \t]", least), "\n")
     end
-    return (gsub(gsub(text, "^[ \t]*\n", ""), "%s+$", ""))
+    return (gsub(gsub(lines, "^[ \t\r\n]*\n", ""), "%s+$", ""))
 end
 
 return {
