@@ -240,34 +240,6 @@ static int state_message(lua_State *lua)
     return 1;
 }
 
-/* A chunk in pieces, for lua_load. */
-struct state_pieces {
-    struct text pieces[2];
-    size_t next;
-};
-
-static const char *state_read_piece(lua_State *lua, void *context, size_t *ret_length)
-{
-    struct state_pieces *pieces = context;
-
-    (void)lua;
-    if (pieces->next == MEMORY_COUNT(pieces->pieces))
-        return NULL;
-    struct text piece = pieces->pieces[pieces->next++];
-    *ret_length = piece.length;
-    return piece.data;
-}
-
-/* Compiles app.lua. A variable that is to be closed keeps its main chunk from ending in a tail call: the line of
- * `return ui.interface{…}` stays on the stack, where a message about a wrong option finds it. It stands on the first
- * line, so the others keep their numbers. */
-static int state_load_app(lua_State *lua, struct text source, const char *chunk)
-{
-    struct state_pieces pieces = {{TEXT("local _keep_line <close> = nil; "), source}, 0};
-
-    return lua_load(lua, state_read_piece, &pieces, chunk, "t");
-}
-
 /* The chunk in two parts: the first keeps app.lua from ending in a tail call, which would hide the line of its
  * `return ui.interface{…}` from error messages. */
 struct state_source {
@@ -307,7 +279,8 @@ int state_run_app(struct state *state, const char *file, struct buffer *ret_trac
     snprintf(chunk, sizeof chunk, "@%s", file);
     state->demo.loading = true;
     coro_set_running(lua);
-    int result = state_load_app(lua, entry.contents, chunk);
+    struct state_source source = {{TEXT("local _keep_line <close> = nil; "), entry.contents}, 0};
+    int result = lua_load(lua, state_read_source, &source, chunk, "t");
     if (result == LUA_OK)
         result = lua_pcall(lua, 0, 1, -2);
     coro_set_running(NULL);
