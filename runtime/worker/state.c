@@ -45,29 +45,25 @@ static const char *const state_table[] = {"concat", "insert", "move", "pack", "r
 static const char *const state_string[] = {"byte", "char", "find", "format", "gmatch", "gsub", "len", "lower", "match", "pack",
                                            "packsize", "rep", "reverse", "sub", "unpack", "upper", NULL};
 
-/* Keeps only `names` of the table on the stack top. */
+static bool state_is_kept(const char *name, const char *const *names)
+{
+    while (*names && strcmp(*names, name) != 0)
+        names++;
+    return *names != NULL;
+}
+
+/* Keeps only `names` of the library on the stack top. */
 static void state_keep(lua_State *lua, const char *const *names)
 {
-    lua_newtable(lua);
-    for (; *names; names++) {
-        lua_getfield(lua, -2, *names);
-        lua_setfield(lua, -2, *names);
-    }
     lua_pushnil(lua);
-    while (lua_next(lua, -3)) {
+    while (lua_next(lua, -2)) {
         lua_pop(lua, 1);
+        if (state_is_kept(lua_tostring(lua, -1), names))
+            continue;
         lua_pushvalue(lua, -1);
-        lua_pushvalue(lua, -1);
-        if (lua_rawget(lua, -4) == LUA_TNIL) {
-            lua_pop(lua, 1);
-            lua_pushvalue(lua, -1);
-            lua_pushnil(lua);
-            lua_rawset(lua, -5);
-        } else {
-            lua_pop(lua, 1);
-        }
+        lua_pushnil(lua);
+        lua_rawset(lua, -4);
     }
-    lua_pop(lua, 1);
 }
 
 static void state_open_libraries(lua_State *lua)
