@@ -7,17 +7,69 @@
 ---What a handler gives back to change a component; made by ui.update, or ui.skip.
 ---@class vitrine.update
 
----A decoded picture.
+---A decoded picture: 8 bits per channel, coordinates from 0, x to the right, y down.
 ---@class vitrine.image
 ---@field width integer
 ---@field height integer
----@field channels integer
+---@field channels integer 1 grey, 2 grey and alpha, 3 colour, 4 colour and alpha
+local image = {}
+
+---One channel; transparent parts become white.
+---@return vitrine.image
+function image:grayscale() end
+
+---@return vitrine.image
+function image:invert() end
+
+---The box around the pixels brighter than the threshold (one channel); nil when none is.
+---@param threshold? number
+---@return integer? x, integer? y, integer? width, integer? height
+function image:bounds(threshold) end
+
+---A part; what lies outside is filled with zero.
+---@param x number
+---@param y number
+---@param width number
+---@param height number
+---@return vitrine.image
+function image:crop(x, y, width, height) end
+
+---@param width number
+---@param height number
+---@return vitrine.image
+function image:resize(width, height) end
+
+---One pixel's channels; with values, sets them.
+---@param x integer
+---@param y integer
+---@param ... number
+---@return integer ...
+function image:pixel(x, y, ...) end
+
+---The file's bytes.
+---@param format? "png"|"jpeg"|"webp"
+---@return string
+function image:encode(format) end
+
+---The pixels row by row, channels interleaved.
+---@return string
+function image:bytes() end
 
 ---A file that the visitor sent.
 ---@class vitrine.file
 ---@field name string
 ---@field size integer
 ---@field mime_type string
+local file = {}
+
+---As files of Lua's io: "a" all, "l" a line, "L" a line with its end, or a number of bytes.
+---@param format? "a"|"l"|"L"|integer
+---@return string?
+function file:read(format) end
+
+---@param format? "l"|"L"|integer
+---@return fun(): string?
+function file:lines(format) end
 
 ---A component or layout block of the interface.
 ---@class vitrine.component
