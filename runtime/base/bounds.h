@@ -20,7 +20,6 @@
 #define BOUNDS_CHANNEL_QUEUE_BYTES (16u << 20)
 #define BOUNDS_CHANNEL_PARTIALS 256
 #define BOUNDS_CHANNEL_PARTIAL_BYTES (32u << 20)
-#define BOUNDS_MESSAGE_FDS 4
 #define BOUNDS_STREAM_CREDIT_BYTES (256u << 10)
 
 /* ---- http ---- */
@@ -110,6 +109,21 @@
 #define BOUNDS_TENSOR_WINDOW_BYTES (4u << 20)
 #define BOUNDS_TENSOR_INLINE_BYTES 49152
 #define BOUNDS_LOG_LINES_PER_SECOND 200
+
+/* ---- inference ---- */
+#define BOUNDS_INFER_DEMO_JOBS 64               /* model calls of one demo that wait or run */
+#define BOUNDS_INFER_JOBS 2048                  /* of all demos */
+#define BOUNDS_INFER_BATCH 32                   /* calls of one model that run together */
+#define BOUNDS_INFER_JOB_MS 30000               /* env; loading a model on first use counts */
+#define BOUNDS_INFER_CHILD_BYTES (2ull << 30)   /* env; private memory of one owner's models */
+#define BOUNDS_INFER_CHILD_FILES 4200           /* a window per worker, and the models */
+#define BOUNDS_INFER_CHILDREN 16                /* env; owners whose models are loaded at once */
+#define BOUNDS_INFER_TRIES 4                    /* pushed models that are tried at once */
+#define BOUNDS_INFER_IDLE_MS 300000             /* env; then a model is unloaded */
+#define BOUNDS_INFER_THREADS 1
+#define BOUNDS_INFER_SIDE 4096                  /* pixels of a model's input */
+#define BOUNDS_INFER_LABELS 100000
+#define BOUNDS_INFER_REASON_BYTES 512
 
 /* ---- publishing ---- */
 #define BOUNDS_TREE_FILES 10000

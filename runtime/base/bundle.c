@@ -9,13 +9,34 @@
 #include "runtime/base/error.h"
 #include "runtime/base/memory.h"
 
-enum { HEADER_BYTES = 64, ENTRY_BYTES = 40, ALIGNMENT = 16, KNOWN_FLAGS = BUNDLE_FLAG_EXECUTABLE | BUNDLE_FLAG_GENERATED };
+enum {
+    HEADER_BYTES = 64,
+    ENTRY_BYTES = 40,
+    ALIGNMENT = 16,
+    KNOWN_FLAGS = BUNDLE_FLAG_EXECUTABLE | BUNDLE_FLAG_GENERATED
+};
 
 static const char magic[8] = {'V', 'T', 'R', 'N', 'B', 'N', 'D', '1'};
 
 /* Where each field of the header and of an index entry stands. */
-enum { AT_VERSION = 8, AT_COUNT = 12, AT_INDEX = 16, AT_NAMES = 24, AT_LENGTH = 32, AT_CHECKSUM = 40, AT_ZERO = 48 };
-enum { IN_OFFSET = 0, IN_LENGTH = 8, IN_CHECKSUM = 16, IN_NAME = 24, IN_NAME_LENGTH = 28, IN_FLAGS = 30, IN_RESERVED = 32 };
+enum {
+    AT_VERSION = 8,
+    AT_COUNT = 12,
+    AT_INDEX = 16,
+    AT_NAMES = 24,
+    AT_LENGTH = 32,
+    AT_CHECKSUM = 40,
+    AT_ZERO = 48
+};
+enum {
+    IN_OFFSET = 0,
+    IN_LENGTH = 8,
+    IN_CHECKSUM = 16,
+    IN_NAME = 24,
+    IN_NAME_LENGTH = 28,
+    IN_FLAGS = 30,
+    IN_RESERVED = 32
+};
 
 static uint64_t load(const unsigned char *at, int bytes)
 {
@@ -82,7 +103,8 @@ static bool name_is_legal(struct text name)
 /* ---- reading ---- */
 
 /* The header alone. On success the index and the names lie within the file. */
-static int check_header(const unsigned char *data, size_t length, uint32_t *ret_count, size_t *ret_names_length)
+static int check_header(const unsigned char *data, size_t length, uint32_t *ret_count,
+                        size_t *ret_names_length)
 {
     if (length < HEADER_BYTES || memcmp(data, magic, sizeof magic) != 0 || load(data + AT_VERSION, 4) != 1)
         return ERROR_CORRUPT;
@@ -95,7 +117,8 @@ static int check_header(const unsigned char *data, size_t length, uint32_t *ret_
     uint64_t count = load(data + AT_COUNT, 4), names_length = load(data + AT_NAMES, 8);
     if (count > BOUNDS_BUNDLE_ENTRIES)
         return ERROR_LIMIT;
-    if (count * ENTRY_BYTES > length - HEADER_BYTES || names_length > length - HEADER_BYTES - count * ENTRY_BYTES)
+    if (count * ENTRY_BYTES > length - HEADER_BYTES ||
+        names_length > length - HEADER_BYTES - count * ENTRY_BYTES)
         return ERROR_CORRUPT;
     *ret_count = (uint32_t)count;
     *ret_names_length = (size_t)names_length;
@@ -113,7 +136,8 @@ static int check_entry(const struct bundle *bundle, uint32_t index, size_t names
         return ERROR_CORRUPT;
     if (load(entry + IN_NAME, 4) != *name_end || name_length > names_length - *name_end)
         return ERROR_CORRUPT;
-    if (offset % ALIGNMENT || offset < *contents_end || offset > bundle->length || length > bundle->length - offset)
+    if (offset % ALIGNMENT || offset < *contents_end || offset > bundle->length ||
+        length > bundle->length - offset)
         return ERROR_CORRUPT;
     struct text name = entry_name(bundle, entry);
     if (!name_is_legal(name))
@@ -156,7 +180,8 @@ struct bundle_entry bundle_at(const struct bundle *bundle, uint32_t index)
     const unsigned char *entry = entry_at(bundle, index);
     return (struct bundle_entry){
         .name = entry_name(bundle, entry),
-        .contents = {(const char *)bundle->data + load(entry + IN_OFFSET, 8), (size_t)load(entry + IN_LENGTH, 8)},
+        .contents = {(const char *)bundle->data + load(entry + IN_OFFSET, 8),
+                     (size_t)load(entry + IN_LENGTH, 8)},
         .checksum = load(entry + IN_CHECKSUM, 8),
         .flags = (uint16_t)load(entry + IN_FLAGS, 2),
     };
@@ -272,8 +297,9 @@ int bundle_writer_add(struct bundle_writer *writer, struct text name, struct tex
     }
     struct bundle_writer_entry *entry = &writer->entries[position];
     memmove(entry + 1, entry, (writer->count - position) * sizeof *entry);
-    *entry = (struct bundle_writer_entry){
-        .name = {text_copy(name), name.length}, .contents = {text_copy(contents), contents.length}, .flags = flags};
+    *entry = (struct bundle_writer_entry){.name = {text_copy(name), name.length},
+                                          .contents = {text_copy(contents), contents.length},
+                                          .flags = flags};
     writer->count++;
     return 0;
 }
@@ -296,7 +322,8 @@ static uint64_t writer_measure(const struct bundle_writer *writer, uint64_t *ret
     return length;
 }
 
-static void write_entry(unsigned char *at, const struct bundle_writer_entry *entry, uint64_t offset, uint64_t name)
+static void write_entry(unsigned char *at, const struct bundle_writer_entry *entry, uint64_t offset,
+                        uint64_t name)
 {
     store(at + IN_OFFSET, offset, 8);
     store(at + IN_LENGTH, entry->contents.length, 8);
@@ -306,7 +333,8 @@ static void write_entry(unsigned char *at, const struct bundle_writer_entry *ent
     store(at + IN_FLAGS, entry->flags, 2);
 }
 
-static void write_header(unsigned char *data, const struct bundle_writer *writer, uint64_t names_length, uint64_t length)
+static void write_header(unsigned char *data, const struct bundle_writer *writer, uint64_t names_length,
+                         uint64_t length)
 {
     size_t index_length = writer->count * ENTRY_BYTES + (size_t)names_length;
     memcpy(data, magic, sizeof magic);

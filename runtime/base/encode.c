@@ -193,7 +193,8 @@ static bool hides_separator(struct text path)
 int encode_path(struct buffer *out, struct text path)
 {
     size_t start = out->length;
-    if (path.length == 0 || path.data[0] != '/' || hides_separator(path) || encode_unpercent(out, path, false) < 0)
+    if (path.length == 0 || path.data[0] != '/' || hides_separator(path) ||
+        encode_unpercent(out, path, false) < 0)
         return ERROR_INVALID;
     struct text rest = text_skip(buffer_view(out), start + 1);
     while (rest.length) {

@@ -5,10 +5,9 @@
 static const struct {
     int code;
     const char *sentence;
-} sentences[] = {
-    {ERROR_NONE, "no error"},
+} sentences[] = {{ERROR_NONE, "no error"},
 #define X(name, code, sentence) {code, sentence},
-    ERROR_TABLE(X)
+                 ERROR_TABLE(X)
 #undef X
 };
 

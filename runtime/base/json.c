@@ -1,8 +1,8 @@
 /* The reading half of json.h; json_write.c is the other.
  *
- * One loop over five states with an explicit stack of open containers, no recursion. The loop is instantiated twice:
- * with a node array (json_parse) and without (json_is_valid); `build` is a constant in each, so the compiler drops
- * what the other needs. */
+ * One loop over five states with an explicit stack of open containers, no recursion. The loop is instantiated
+ * twice: with a node array (json_parse) and without (json_is_valid); `build` is a constant in each, so the
+ * compiler drops what the other needs. */
 #include "runtime/base/json.h"
 
 #include <stdlib.h>
@@ -40,12 +40,13 @@ ALWAYS_INLINE uint64_t special_bytes(uint64_t word)
 {
     uint64_t quote = word ^ EACH_BYTE('"'), slash = word ^ EACH_BYTE('\\');
     return (((quote - EACH_BYTE(1)) & ~quote) | ((slash - EACH_BYTE(1)) & ~slash) |
-            ((word - EACH_BYTE(0x20)) & ~word) | word) & HIGH_BITS;
+            ((word - EACH_BYTE(0x20)) & ~word) | word) &
+           HIGH_BITS;
 }
 
 static const signed char hex_values[256] = {
-    ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
-    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
     ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
 };
 
@@ -231,7 +232,16 @@ ALWAYS_INLINE bool in_object(const struct walk *w)
 }
 
 /* Index is a value's first byte; what is not listed begins no value. */
-enum value_start { START_NONE, START_STRING, START_NUMBER, START_TRUE, START_FALSE, START_NULL, START_ARRAY, START_OBJECT };
+enum value_start {
+    START_NONE,
+    START_STRING,
+    START_NUMBER,
+    START_TRUE,
+    START_FALSE,
+    START_NULL,
+    START_ARRAY,
+    START_OBJECT
+};
 
 static const unsigned char value_starts[256] = {
     ['"'] = START_STRING, ['-'] = START_NUMBER, ['0'] = START_NUMBER, ['1'] = START_NUMBER,
@@ -250,11 +260,16 @@ static const enum json_type start_types[] = {
 ALWAYS_INLINE bool scan_scalar(struct walk *w, unsigned char start)
 {
     switch (start) {
-    case START_STRING: return scan_string(w);
-    case START_NUMBER: return scan_number(w);
-    case START_TRUE: return scan_word(w, TEXT("true"));
-    case START_FALSE: return scan_word(w, TEXT("false"));
-    default: return scan_word(w, TEXT("null"));
+    case START_STRING:
+        return scan_string(w);
+    case START_NUMBER:
+        return scan_number(w);
+    case START_TRUE:
+        return scan_word(w, TEXT("true"));
+    case START_FALSE:
+        return scan_word(w, TEXT("false"));
+    default:
+        return scan_word(w, TEXT("null"));
     }
 }
 
@@ -309,9 +324,12 @@ ALWAYS_INLINE int walk_step(struct walk *w, bool build, int state)
         if (*w->at == '}')
             return close_container(w, build);
         return walk_name(w);
-    case WANT_NAME: return walk_name(w);
-    case WANT_COMMA_OR_END: return walk_comma_or_end(w, build);
-    default: return walk_value(w, build);
+    case WANT_NAME:
+        return walk_name(w);
+    case WANT_COMMA_OR_END:
+        return walk_comma_or_end(w, build);
+    default:
+        return walk_value(w, build);
     }
 }
 
@@ -450,7 +468,8 @@ const struct json_node *json_get(const struct json *json, const struct json_node
     if (!parent || parent->type != JSON_OBJECT)
         return NULL;
     /* to the end: the last of two equal keys wins */
-    for (const struct json_node *child = json_first(json, parent); child; child = json_next(json, parent, child)) {
+    for (const struct json_node *child = json_first(json, parent); child;
+         child = json_next(json, parent, child)) {
         if (escaped_equals(child->name, wanted))
             found = child;
     }
@@ -533,7 +552,8 @@ bool json_integer(const struct json_node *node, int64_t *ret_value)
     }
     bool negative = node->raw.data[0] == '-';
     uint64_t magnitude;
-    if (text_to_u64(text_skip(node->raw, negative), &magnitude) < 0 || magnitude > (uint64_t)INT64_MAX + negative)
+    if (text_to_u64(text_skip(node->raw, negative), &magnitude) < 0 ||
+        magnitude > (uint64_t)INT64_MAX + negative)
         return false;
     *ret_value = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
     return true;

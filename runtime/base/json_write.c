@@ -8,11 +8,11 @@
 
 /* Bytes that a string must not hold as they are: 1 = as \u00XX, else the letter behind the backslash. */
 static const char escape_letters[256] = {
-    [0x00] = 1, [0x01] = 1, [0x02] = 1, [0x03] = 1, [0x04] = 1, [0x05] = 1, [0x06] = 1, [0x07] = 1,
-    [0x08] = 'b', [0x09] = 't', [0x0A] = 'n', [0x0B] = 1, [0x0C] = 'f', [0x0D] = 'r', [0x0E] = 1, [0x0F] = 1,
-    [0x10] = 1, [0x11] = 1, [0x12] = 1, [0x13] = 1, [0x14] = 1, [0x15] = 1, [0x16] = 1, [0x17] = 1,
-    [0x18] = 1, [0x19] = 1, [0x1A] = 1, [0x1B] = 1, [0x1C] = 1, [0x1D] = 1, [0x1E] = 1, [0x1F] = 1,
-    ['"'] = '"', ['\\'] = '\\', [0x7F] = 1,
+    [0x00] = 1, [0x01] = 1,   [0x02] = 1,   [0x03] = 1,   [0x04] = 1,  [0x05] = 1,    [0x06] = 1,
+    [0x07] = 1, [0x08] = 'b', [0x09] = 't', [0x0A] = 'n', [0x0B] = 1,  [0x0C] = 'f',  [0x0D] = 'r',
+    [0x0E] = 1, [0x0F] = 1,   [0x10] = 1,   [0x11] = 1,   [0x12] = 1,  [0x13] = 1,    [0x14] = 1,
+    [0x15] = 1, [0x16] = 1,   [0x17] = 1,   [0x18] = 1,   [0x19] = 1,  [0x1A] = 1,    [0x1B] = 1,
+    [0x1C] = 1, [0x1D] = 1,   [0x1E] = 1,   [0x1F] = 1,   ['"'] = '"', ['\\'] = '\\', [0x7F] = 1,
 };
 
 /* Appends characters that are known to be UTF-8. */
@@ -111,9 +111,12 @@ static const char *html_escape(const char *at, size_t left, size_t *ret_length)
 {
     *ret_length = 1;
     switch (*at) {
-    case '<': return "\\u003c";
-    case '>': return "\\u003e";
-    case '&': return "\\u0026";
+    case '<':
+        return "\\u003c";
+    case '>':
+        return "\\u003e";
+    case '&':
+        return "\\u0026";
     case '\xE2':
         *ret_length = 3;
         if (left >= 3 && at[1] == '\x80' && at[2] == '\xA8')
@@ -121,7 +124,8 @@ static const char *html_escape(const char *at, size_t left, size_t *ret_length)
         if (left >= 3 && at[1] == '\x80' && at[2] == '\xA9')
             return "\\u2029";
         return NULL;
-    default: return NULL;
+    default:
+        return NULL;
     }
 }
 

@@ -11,11 +11,21 @@ static int control_take_fd(struct message_in *in)
     return fd;
 }
 
+/* The launcher is ours: a message that does not unpack is a bug, not an enemy. */
+static void control_expect(int result, const char *name)
+{
+    if (result == 0)
+        return;
+    log_error("the launcher's %s cannot be read: ending", name);
+    abort();
+}
+
 static void control_config(struct control *control, struct message_in *in)
 {
     struct message_launcher_config message;
 
-    if (message_launcher_config_unpack(&message, in->body) == 0)
+    control_expect(message_launcher_config_unpack(&message, in->body), "launcher_config");
+    if (control->callbacks->on_config)
         control->callbacks->on_config(control->context, message.key, message.value);
 }
 
@@ -23,7 +33,8 @@ static void control_peer(struct control *control, struct message_in *in)
 {
     struct message_launcher_peer message;
 
-    if (message_launcher_peer_unpack(&message, in->body) == 0)
+    control_expect(message_launcher_peer_unpack(&message, in->body), "launcher_peer");
+    if (control->callbacks->on_peer)
         control->callbacks->on_peer(control->context, (enum message_role)message.role, control_take_fd(in));
 }
 
@@ -31,21 +42,24 @@ static void control_listener(struct control *control, struct message_in *in)
 {
     struct message_launcher_listener message;
 
-    if (control->callbacks->on_listener && message_launcher_listener_unpack(&message, in->body) == 0)
+    control_expect(message_launcher_listener_unpack(&message, in->body), "launcher_listener");
+    if (control->callbacks->on_listener)
         control->callbacks->on_listener(control->context, message.name, control_take_fd(in));
 }
 
 static void control_start(struct control *control, struct message_in *in)
 {
     (void)in;
-    control->callbacks->on_start(control->context);
+    if (control->callbacks->on_start)
+        control->callbacks->on_start(control->context);
 }
 
 static void control_stop(struct control *control, struct message_in *in)
 {
     struct message_launcher_stop message;
 
-    if (message_launcher_stop_unpack(&message, in->body) == 0)
+    control_expect(message_launcher_stop_unpack(&message, in->body), "launcher_stop");
+    if (control->callbacks->on_stop)
         control->callbacks->on_stop(control->context, message.grace_ms);
 }
 
@@ -72,11 +86,12 @@ static void control_closed(void *context, int result)
     exit(0);
 }
 
-void control_init(struct control *control, struct loop *loop, int fd, enum message_role own, const struct control_callbacks *callbacks,
-                  void *context)
+void control_init(struct control *control, struct loop *loop, int fd, enum message_role own,
+                  const struct control_callbacks *callbacks, void *context)
 {
     *control = (struct control){.loop = loop, .callbacks = callbacks, .context = context};
-    control->channel = loop_channel_attach(loop, fd, own, ROLE_LAUNCHER, CHANNEL_FDS, control_message, control_closed, control);
+    control->channel = loop_channel_attach(loop, fd, own, ROLE_LAUNCHER, CHANNEL_FDS, control_message,
+                                           control_closed, control);
 }
 
 void control_ready(struct control *control)

@@ -1,6 +1,7 @@
 #include "runtime/loop/loop.h"
 
 #include <event2/event.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/time.h>
 
@@ -11,12 +12,14 @@
 struct loop_channel {
     struct channel channel; /* first: a channel pointer is a loop_channel pointer */
     struct loop *loop;
-    struct loop_channel *next;
+    struct loop_channel *next, **link; /* all of the loop; `link` is what points here */
+    struct loop_channel *next_queued,
+        **link_queued; /* those to flush; link_queued is NULL when not among them */
     struct event *readable, *writable;
     loop_message_callback *on_message;
     loop_close_callback *on_close;
     void *context;
-    bool busy;     /* inside its own callback: freed only afterwards */
+    bool busy; /* inside its own callback: freed only afterwards */
     bool detached;
 };
 
@@ -34,17 +37,41 @@ int loop_init(struct loop *loop)
     event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
     loop->base = event_base_new_with_config(config);
     event_config_free(config);
+    signal(SIGPIPE, SIG_IGN); /* a lost peer is an error code of the write that finds out */
     return loop->base ? 0 : ERROR_SYSTEM;
+}
+
+static void loop_channel_unqueue(struct loop_channel *attached)
+{
+    if (!attached->link_queued)
+        return;
+    *attached->link_queued = attached->next_queued;
+    if (attached->next_queued)
+        attached->next_queued->link_queued = attached->link_queued;
+    attached->link_queued = NULL;
+}
+
+/* The channel's word that it has something to write: it is flushed at the end of the turn. */
+static void loop_channel_queue(void *context)
+{
+    struct loop_channel *attached = context;
+    struct loop_channel **head = &attached->loop->queued;
+
+    if (attached->link_queued)
+        return;
+    attached->next_queued = *head;
+    if (*head)
+        (*head)->link_queued = &attached->next_queued;
+    *head = attached;
+    attached->link_queued = head;
 }
 
 static void loop_channel_free(struct loop_channel *attached)
 {
-    struct loop_channel **at = &attached->loop->channels;
-
-    while (*at && *at != attached)
-        at = &(*at)->next;
-    if (*at)
-        *at = attached->next;
+    loop_channel_unqueue(attached);
+    *attached->link = attached->next;
+    if (attached->next)
+        attached->next->link = attached->link;
     event_free(attached->readable);
     event_free(attached->writable);
     channel_release(&attached->channel);
@@ -117,8 +144,9 @@ static void loop_channel_writable(evutil_socket_t fd, short events, void *contex
     loop_channel_flush(context);
 }
 
-struct channel *loop_channel_attach(struct loop *loop, int fd, enum message_role own, enum message_role peer, unsigned flags,
-                                    loop_message_callback *on_message, loop_close_callback *on_close, void *context)
+struct channel *loop_channel_attach(struct loop *loop, int fd, enum message_role own, enum message_role peer,
+                                    unsigned flags, loop_message_callback *on_message,
+                                    loop_close_callback *on_close, void *context)
 {
     struct loop_channel *attached = MEMORY_NEW(struct loop_channel);
 
@@ -131,7 +159,12 @@ struct channel *loop_channel_attach(struct loop *loop, int fd, enum message_role
     attached->readable = event_new(loop->base, fd, EV_READ | EV_PERSIST, loop_channel_readable, attached);
     attached->writable = event_new(loop->base, fd, EV_WRITE, loop_channel_writable, attached);
     event_add(attached->readable, NULL);
+    attached->channel.on_queued = loop_channel_queue;
+    attached->channel.on_queued_context = attached;
     attached->next = loop->channels;
+    attached->link = &loop->channels;
+    if (attached->next)
+        attached->next->link = &attached->next;
     loop->channels = attached;
     return &attached->channel;
 }
@@ -151,23 +184,44 @@ void loop_channel_detach(struct loop *loop, struct channel *channel)
 
 /* -- the end of a turn -- */
 
+static void loop_append_deferred(struct loop *loop, struct loop_deferred *deferred)
+{
+    deferred->next = NULL;
+    deferred->queued = true;
+    if (loop->deferred)
+        loop->last_deferred->next = deferred;
+    else
+        loop->deferred = deferred;
+    loop->last_deferred = deferred;
+}
+
+static struct loop_deferred *loop_take_deferred(struct loop *loop)
+{
+    struct loop_deferred *deferred = loop->deferred;
+
+    loop->deferred = deferred->next;
+    deferred->queued = false;
+    return deferred;
+}
+
+/* Runs what is asked for now; a mark tells it from what the callbacks themselves ask for. */
 static void loop_run_deferred(struct loop *loop)
 {
-    while (loop->deferred) {
-        struct loop_deferred *deferred = loop->deferred;
-        loop->deferred = deferred->next;
-        deferred->queued = false;
+    struct loop_deferred mark = {0}, *deferred;
+
+    if (!loop->deferred)
+        return;
+    loop_append_deferred(loop, &mark);
+    while ((deferred = loop_take_deferred(loop)) != &mark)
         deferred->callback(deferred->context);
-    }
 }
 
 static void loop_flush_channels(struct loop *loop)
 {
-    struct loop_channel *next;
-
-    for (struct loop_channel *attached = loop->channels; attached; attached = next) {
-        next = attached->next;
-        if (channel_wants_write(&attached->channel) && !event_pending(attached->writable, EV_WRITE, NULL))
+    while (loop->queued) {
+        struct loop_channel *attached = loop->queued;
+        loop_channel_unqueue(attached);
+        if (!event_pending(attached->writable, EV_WRITE, NULL))
             loop_channel_flush(attached);
     }
 }
@@ -178,7 +232,9 @@ void loop_run(struct loop *loop)
     while (!loop->stopped) {
         loop_run_deferred(loop);
         loop_flush_channels(loop);
-        if (loop->stopped || event_base_loop(loop->base, EVLOOP_ONCE) < 0)
+        /* on_close callbacks of the flush may have asked for more: then look around without waiting */
+        bool more = loop->deferred || loop->queued;
+        if (loop->stopped || event_base_loop(loop->base, more ? EVLOOP_NONBLOCK : EVLOOP_ONCE) < 0)
             break;
     }
     loop_run_deferred(loop);
@@ -187,25 +243,21 @@ void loop_run(struct loop *loop)
 
 void loop_defer(struct loop *loop, struct loop_deferred *deferred)
 {
-    struct loop_deferred **at = &loop->deferred;
-
-    if (deferred->queued)
-        return;
-    while (*at)
-        at = &(*at)->next;
-    *at = deferred;
-    deferred->next = NULL;
-    deferred->queued = true;
+    if (!deferred->queued)
+        loop_append_deferred(loop, deferred);
 }
 
 void loop_cancel(struct loop *loop, struct loop_deferred *deferred)
 {
-    struct loop_deferred **at = &loop->deferred;
+    struct loop_deferred **at = &loop->deferred, *before = NULL;
 
-    while (*at && *at != deferred)
-        at = &(*at)->next;
-    if (*at)
+    for (; *at && *at != deferred; at = &before->next)
+        before = *at;
+    if (*at) {
         *at = deferred->next;
+        if (loop->last_deferred == deferred)
+            loop->last_deferred = before;
+    }
     deferred->queued = false;
 }
 
@@ -219,7 +271,8 @@ static void loop_timer_fired(evutil_socket_t fd, short events, void *context)
     timer->callback(timer->context);
 }
 
-void loop_timer_init(struct loop *loop, struct loop_timer *timer, void (*callback)(void *context), void *context)
+void loop_timer_init(struct loop *loop, struct loop_timer *timer, void (*callback)(void *context),
+                     void *context)
 {
     timer->callback = callback;
     timer->context = context;
@@ -254,7 +307,8 @@ static void loop_watch_fired(evutil_socket_t fd, short events, void *context)
     watch->callback(watch->context, (int)fd);
 }
 
-static void loop_watch_add(struct loop *loop, struct loop_watch *watch, int fd, short events, void (*callback)(void *, int), void *context)
+static void loop_watch_add(struct loop *loop, struct loop_watch *watch, int fd, short events,
+                           void (*callback)(void *, int), void *context)
 {
     watch->callback = callback;
     watch->context = context;
@@ -262,12 +316,14 @@ static void loop_watch_add(struct loop *loop, struct loop_watch *watch, int fd, 
     event_add(watch->event, NULL);
 }
 
-void loop_watch_init(struct loop *loop, struct loop_watch *watch, int fd, bool write, void (*callback)(void *context, int fd), void *context)
+void loop_watch_init(struct loop *loop, struct loop_watch *watch, int fd, bool write,
+                     void (*callback)(void *context, int fd), void *context)
 {
     loop_watch_add(loop, watch, fd, (short)((write ? EV_WRITE : EV_READ) | EV_PERSIST), callback, context);
 }
 
-void loop_signal_init(struct loop *loop, struct loop_watch *watch, int number, void (*callback)(void *context, int number), void *context)
+void loop_signal_init(struct loop *loop, struct loop_watch *watch, int number,
+                      void (*callback)(void *context, int number), void *context)
 {
     loop_watch_add(loop, watch, number, EV_SIGNAL | EV_PERSIST, callback, context);
 }

@@ -1,7 +1,7 @@
 /* The only glue to libevent: one loop per thread, channels, timers, signals, and work at the end of a turn.
  *
- * A turn: libevent calls everybody who is ready; then each deferred callback runs once; then every attached channel
- * that was written to is flushed, one writev-like packet for all its messages. */
+ * A turn: libevent calls everybody who is ready; then each deferred callback runs once; then every attached
+ * channel that was written to is flushed, one writev-like packet for all its messages. */
 #ifndef RUNTIME_LOOP_LOOP_H
 #define RUNTIME_LOOP_LOOP_H
 
@@ -13,15 +13,17 @@
 struct event;
 struct event_base;
 struct loop_channel;
+struct loop_deferred;
 
 struct loop {
-    struct event_base *base;       /* owned */
-    struct loop_deferred *deferred; /* linked in order of asking */
-    struct loop_channel *channels; /* attached, owned */
+    struct event_base *base;                        /* owned */
+    struct loop_deferred *deferred, *last_deferred; /* linked in order of asking */
+    struct loop_channel *channels;                  /* attached, owned */
+    struct loop_channel *queued;                    /* those with something to flush at the end of the turn */
     bool stopped;
 };
 
-/* 0 or ERROR_SYSTEM. */
+/* 0 or ERROR_SYSTEM. The process ignores SIGPIPE from now on. */
 int loop_init(struct loop *loop);
 void loop_release(struct loop *loop);
 /* Runs until loop_stop(). */
@@ -33,10 +35,12 @@ typedef void loop_message_callback(void *context, struct message_in *message);
 /* The peer is gone or broke the protocol (result); the channel is detached and released already. */
 typedef void loop_close_callback(void *context, int result);
 
-/* Takes over `fd` as a channel in this loop. The returned channel is owned by the loop and valid until on_close was
- * called or loop_channel_detach(). Sending is plain channel_send(): the loop flushes at the end of the turn. */
-struct channel *loop_channel_attach(struct loop *loop, int fd, enum message_role own, enum message_role peer, unsigned flags,
-                                    loop_message_callback *on_message, loop_close_callback *on_close, void *context);
+/* Takes over `fd` as a channel in this loop. The returned channel is owned by the loop and valid until
+ * on_close was called or loop_channel_detach(). Sending is plain channel_send(): the loop flushes at the end
+ * of the turn. */
+struct channel *loop_channel_attach(struct loop *loop, int fd, enum message_role own, enum message_role peer,
+                                    unsigned flags, loop_message_callback *on_message,
+                                    loop_close_callback *on_close, void *context);
 /* Closes it without calling on_close. Safe inside its callbacks; NULL does nothing. */
 void loop_channel_detach(struct loop *loop, struct channel *channel);
 
@@ -46,7 +50,8 @@ struct loop_timer {
     void (*callback)(void *context);
     void *context;
 };
-void loop_timer_init(struct loop *loop, struct loop_timer *timer, void (*callback)(void *context), void *context);
+void loop_timer_init(struct loop *loop, struct loop_timer *timer, void (*callback)(void *context),
+                     void *context);
 void loop_timer_release(struct loop_timer *timer);
 /* (Re)arms it; 0 ms means in the next turn. */
 void loop_timer_start(struct loop_timer *timer, uint64_t ms);
@@ -59,13 +64,13 @@ struct loop_watch {
     void *context;
 };
 /* Calls back while `fd` is readable (write false) or writable (write true), until released. */
-void loop_watch_init(struct loop *loop, struct loop_watch *watch, int fd, bool write, void (*callback)(void *context, int fd),
-                     void *context);
+void loop_watch_init(struct loop *loop, struct loop_watch *watch, int fd, bool write,
+                     void (*callback)(void *context, int fd), void *context);
 void loop_watch_release(struct loop_watch *watch);
 
 /* -- signals -- */
-void loop_signal_init(struct loop *loop, struct loop_watch *watch, int number, void (*callback)(void *context, int number),
-                      void *context);
+void loop_signal_init(struct loop *loop, struct loop_watch *watch, int number,
+                      void (*callback)(void *context, int number), void *context);
 
 /* -- the end of the turn -- */
 struct loop_deferred {
@@ -74,8 +79,8 @@ struct loop_deferred {
     void *context;
     bool queued;
 };
-/* Runs deferred->callback(context) once at the end of this turn, however often it is asked for. The struct must live
- * until then (or loop_cancel). */
+/* Runs deferred->callback(context) once at the end of this turn, however often it is asked for. What is asked
+ * for while these run comes in the next turn, at once. The struct must live until then (or loop_cancel). */
 void loop_defer(struct loop *loop, struct loop_deferred *deferred);
 void loop_cancel(struct loop *loop, struct loop_deferred *deferred);
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "runtime/base/bounds.h"
@@ -14,177 +13,173 @@
 #include "runtime/base/log.h"
 #include "runtime/base/memory.h"
 
-enum { CHANNEL_HEADER_BYTES = 16, CHANNEL_MORE = 1, CHANNEL_PACKETS_PER_TURN = 64 };
+enum { HEADER_BYTES = 16, FRAME_MORE = 1 };
+
+/* A written packet is kept for the next turn unless it grew beyond this: idle channels stay small. */
+enum { SPARE_BYTES = 8192 };
+
+/* So many packets are read before other channels of the loop get their turn. */
+enum { PACKETS_PER_TURN = 64 };
+
+struct frame {
+    unsigned type, flags;
+    uint64_t stream;
+    struct text body;
+};
+
+/* The descriptors of one frame. */
+struct descriptors {
+    unsigned count;
+    int fds[CHANNEL_MAX_FDS]; /* owned */
+};
 
 struct channel_packet {
     struct channel_packet *next;
-    size_t length;
-    unsigned fd_count;
-    int fds[CHANNEL_MAX_FDS];
-    unsigned char bytes[BOUNDS_PACKET_BYTES];
+    struct buffer data;
+    struct descriptors with; /* then it holds exactly one frame */
 };
 
 struct channel_partial {
     struct channel_partial *next;
-    unsigned type;
-    uint64_t stream;
     struct buffer body;
+    struct message_in message; /* all but the body; owns its descriptors */
 };
 
-void channel_init(struct channel *channel, int fd, enum message_role own, enum message_role peer, unsigned flags)
+_Static_assert(BOUNDS_FRAGMENT_BYTES + HEADER_BYTES <= BOUNDS_PACKET_BYTES, "a fragment fits a packet");
+
+static void close_fds(int *fds, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        fd_close(&fds[i]);
+}
+
+void channel_init(struct channel *channel, int fd, enum message_role own, enum message_role peer,
+                  unsigned flags)
 {
     *channel = (struct channel){.fd = fd, .own = own, .peer = peer, .flags = flags};
 }
 
-static void channel_packet_free(struct channel_packet *packet)
+/* ---- the queue ---- */
+
+static void packet_free(struct channel_packet *packet)
 {
-    for (unsigned i = 0; i < packet->fd_count; i++)
-        fd_close(&packet->fds[i]);
+    close_fds(packet->with.fds, packet->with.count);
+    buffer_release(&packet->data);
     free(packet);
 }
 
-static void channel_partial_free(struct channel_partial *partial)
+static struct channel_packet *packet_append(struct channel *channel)
 {
-    buffer_release(&partial->body);
-    free(partial);
-}
-
-void channel_release(struct channel *channel)
-{
-    if (channel->gone)
-        *channel->gone = true;
-    fd_close(&channel->fd);
-    while (channel->first) {
-        struct channel_packet *packet = channel->first;
-        channel->first = packet->next;
-        channel_packet_free(packet);
-    }
-    while (channel->partials) {
-        struct channel_partial *partial = channel->partials;
-        channel->partials = partial->next;
-        channel_partial_free(partial);
-    }
-    *channel = (struct channel){.fd = -1, .own = channel->own, .peer = channel->peer, .flags = channel->flags};
-}
-
-/* -- sending -- */
-
-static struct channel_packet *channel_room(struct channel *channel, size_t length, bool alone)
-{
-    struct channel_packet *last = channel->last;
-
-    if (last && !alone && last->fd_count == 0 && last->length + length <= sizeof last->bytes)
-        return last;
-    struct channel_packet *packet = malloc(sizeof *packet); /* not zeroed: 64 KiB that are about to be written */
-    if (!packet)
-        abort();
-    packet->next = NULL;
-    packet->length = 0;
-    packet->fd_count = 0;
-    if (last)
-        last->next = packet;
-    else
+    struct channel_packet *packet = channel->spare ? channel->spare : MEMORY_NEW(struct channel_packet);
+    bool was_empty = !channel->first;
+    channel->spare = NULL;
+    if (was_empty)
         channel->first = packet;
+    else
+        channel->last->next = packet;
     channel->last = packet;
+    if (was_empty && channel->on_queued)
+        channel->on_queued(channel->on_queued_context);
     return packet;
 }
 
-static void channel_put(unsigned char *at, uint64_t value, size_t size)
+/* Takes the first packet, which was written, off the queue. */
+static void packet_done(struct channel *channel)
 {
-    for (size_t i = 0; i < size; i++)
-        at[i] = (unsigned char)(value >> (8 * i));
-}
-
-static int channel_attach(struct channel_packet *packet, const int *fds, unsigned fd_count)
-{
-    for (unsigned i = 0; i < fd_count; i++) {
-        int copy = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
-        if (copy < 0)
-            return ERROR_SYSTEM;
-        packet->fds[packet->fd_count++] = copy;
+    struct channel_packet *packet = channel->first;
+    channel->first = packet->next;
+    if (!channel->first)
+        channel->last = NULL;
+    channel->queued_bytes -= packet->data.length;
+    close_fds(packet->with.fds, packet->with.count); /* the peer has its own copies now */
+    packet->with.count = 0;
+    packet->next = NULL;
+    if (channel->spare || packet->data.capacity > SPARE_BYTES) {
+        packet_free(packet);
+        return;
     }
-    return 0;
+    buffer_clear(&packet->data);
+    channel->spare = packet;
 }
 
-static int channel_frame(struct channel *channel, unsigned type, unsigned flags, uint64_t stream, struct text body,
-                         const int *fds, unsigned fd_count)
+/* The packet with room for `length` more bytes; a frame with descriptors gets one of its own. */
+static struct channel_packet *packet_for(struct channel *channel, size_t length, bool alone)
 {
-    size_t length = CHANNEL_HEADER_BYTES + body.length;
-    struct channel_packet *packet = channel_room(channel, length, fd_count > 0);
-    unsigned char *at = packet->bytes + packet->length;
-
-    channel_put(at, type, 2);
-    channel_put(at + 2, flags, 2);
-    channel_put(at + 4, body.length, 4);
-    channel_put(at + 8, stream, 8);
-    if (body.length > 0)
-        memcpy(at + CHANNEL_HEADER_BYTES, body.data, body.length);
-    packet->length += length;
-    channel->queued_bytes += length;
-    return channel_attach(packet, fds, fd_count);
+    struct channel_packet *last = channel->last;
+    if (!last || alone || last->with.count || last->data.length + length > BOUNDS_PACKET_BYTES)
+        return packet_append(channel);
+    return last;
 }
 
-int channel_send(struct channel *channel, enum message_type type, uint64_t stream, struct text body, const int *fds, unsigned fd_count)
+static void put(char *at, uint64_t value, int bytes)
+{
+    for (int i = 0; i < bytes; i++, value >>= 8)
+        at[i] = (char)value;
+}
+
+static struct channel_packet *queue_frame(struct channel *channel, const struct frame *frame, bool alone)
+{
+    size_t length = HEADER_BYTES + frame->body.length;
+    struct channel_packet *packet = packet_for(channel, length, alone);
+    char *at = buffer_reserve(&packet->data, length);
+    put(at, frame->type, 2);
+    put(at + 2, frame->flags, 2);
+    put(at + 4, frame->body.length, 4);
+    put(at + 8, frame->stream, 8);
+    if (frame->body.length)
+        memcpy(at + HEADER_BYTES, frame->body.data, frame->body.length);
+    buffer_advance(&packet->data, length);
+    channel->queued_bytes += length;
+    return packet;
+}
+
+static int check_send(const struct channel *channel, unsigned type, size_t length, unsigned fd_count)
 {
     const struct message_info *info = message_info(type);
-
     if (channel->fd < 0)
         return ERROR_CLOSED;
     if (!message_allowed(type, channel->own, channel->peer) || info->fds != fd_count ||
-        (fd_count > 0 && !(channel->flags & CHANNEL_FDS))) {
+        (fd_count && !(channel->flags & CHANNEL_FDS))) {
         log_error("message %s may not be sent here", info ? info->name : "?");
         return ERROR_FORBIDDEN;
     }
-    if (body.length > info->max_bytes || channel->queued_bytes + body.length > BOUNDS_CHANNEL_QUEUE_BYTES)
-        return ERROR_LIMIT;
-    while (body.length > BOUNDS_FRAGMENT_BYTES) {
-        if (channel_frame(channel, type, CHANNEL_MORE, stream, text_head(body, BOUNDS_FRAGMENT_BYTES), fds, fd_count) < 0)
+    size_t frames = 1 + length / BOUNDS_FRAGMENT_BYTES;
+    size_t room = BOUNDS_CHANNEL_QUEUE_BYTES - channel->queued_bytes;
+    return length > info->max_bytes || length + frames * HEADER_BYTES > room ? ERROR_LIMIT : 0;
+}
+
+static int duplicate_fds(struct descriptors *ret_copies, const int *fds, unsigned count)
+{
+    struct descriptors copies = {0};
+    for (; copies.count < count; copies.count++) {
+        copies.fds[copies.count] = fcntl(fds[copies.count], F_DUPFD_CLOEXEC, 3);
+        if (copies.fds[copies.count] < 0) {
+            close_fds(copies.fds, copies.count);
             return ERROR_SYSTEM;
-        body = text_skip(body, BOUNDS_FRAGMENT_BYTES);
-        fd_count = 0; /* they travel with the first frame */
+        }
     }
-    return channel_frame(channel, type, 0, stream, body, fds, fd_count);
+    *ret_copies = copies;
+    return 0;
 }
 
-static ssize_t channel_write_packet(struct channel *channel, struct channel_packet *packet)
+int channel_send(struct channel *channel, enum message_type type, uint64_t stream, struct text body,
+                 const int *fds, unsigned fd_count)
 {
-    union {
-        struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof(int) * CHANNEL_MAX_FDS)];
-    } control = {0};
-    struct iovec bytes = {packet->bytes, packet->length};
-    struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
-
-    if (!(channel->flags & CHANNEL_FDS))
-        return write(channel->fd, packet->bytes, packet->length);
-    if (packet->fd_count > 0) {
-        message.msg_control = control.room;
-        message.msg_controllen = CMSG_SPACE(sizeof(int) * packet->fd_count);
-        control.header.cmsg_level = SOL_SOCKET;
-        control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(sizeof(int) * packet->fd_count);
-        memcpy(CMSG_DATA(&control.header), packet->fds, sizeof(int) * packet->fd_count);
-    }
-    return sendmsg(channel->fd, &message, MSG_NOSIGNAL);
-}
-
-int channel_flush(struct channel *channel)
-{
-    while (channel->first) {
-        struct channel_packet *packet = channel->first;
-        ssize_t written = channel_write_packet(channel, packet);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return errno == EAGAIN || errno == ENOBUFS ? ERROR_AGAIN
-                   : errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN ? ERROR_CLOSED
-                                                                                : ERROR_SYSTEM;
-        channel->queued_bytes -= packet->length;
-        channel->first = packet->next;
-        if (!channel->first)
-            channel->last = NULL;
-        channel_packet_free(packet);
-    }
+    struct descriptors with;
+    int result = check_send(channel, type, body.length, fd_count);
+    if (result == 0)
+        result = duplicate_fds(&with, fds, fd_count);
+    if (result < 0)
+        return result;
+    do {
+        struct frame frame = {.type = type, .stream = stream, .body = text_head(body, BOUNDS_FRAGMENT_BYTES)};
+        body = text_skip(body, frame.body.length);
+        frame.flags = body.length ? FRAME_MORE : 0;
+        struct channel_packet *packet = queue_frame(channel, &frame, with.count > 0);
+        if (with.count)
+            packet->with = with;
+        with.count = 0; /* they travel with the first fragment */
+    } while (body.length);
     return 0;
 }
 
@@ -198,139 +193,45 @@ size_t channel_queued_bytes(const struct channel *channel)
     return channel->queued_bytes;
 }
 
-/* -- receiving -- */
+/* ---- writing ---- */
 
-static uint64_t channel_get(const unsigned char *at, size_t size)
+static ssize_t send_with_fds(int fd, const struct channel_packet *packet)
 {
-    uint64_t value = 0;
-
-    for (size_t i = 0; i < size; i++)
-        value |= (uint64_t)at[i] << (8 * i);
-    return value;
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof packet->with.fds)];
+    } control;
+    size_t size = packet->with.count * sizeof(int);
+    struct iovec part = {packet->data.data, packet->data.length};
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(size)};
+    memset(&control, 0, sizeof control);
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(size);
+    memcpy(CMSG_DATA(rights), packet->with.fds, size);
+    return sendmsg(fd, &header, MSG_NOSIGNAL);
 }
 
-static struct channel_partial **channel_find_partial(struct channel *channel, unsigned type, uint64_t stream)
+static ssize_t write_packet(const struct channel *channel, const struct channel_packet *packet)
 {
-    struct channel_partial **at = &channel->partials;
-
-    while (*at && ((*at)->type != type || (*at)->stream != stream))
-        at = &(*at)->next;
-    return at;
-}
-
-/* Adds a fragment: 1 when the message is complete and stands in `*ret_partial` (unlinked), 0 when more follows. */
-static int channel_assemble(struct channel *channel, struct message_in *in, bool more, struct channel_partial **ret_partial)
-{
-    struct channel_partial **at = channel_find_partial(channel, in->type, in->stream);
-
-    if (!*at) {
-        if (channel->partial_count >= BOUNDS_CHANNEL_PARTIALS || in->fd_count > 0)
-            return ERROR_INVALID;
-        *at = MEMORY_NEW(struct channel_partial);
-        (*at)->type = in->type;
-        (*at)->stream = in->stream;
-        channel->partial_count++;
-    }
-    struct channel_partial *partial = *at;
-    if (partial->body.length + in->body.length > message_info(in->type)->max_bytes)
-        return ERROR_INVALID;
-    buffer_text(&partial->body, in->body);
-    if (more)
-        return 0;
-    *at = partial->next;
-    channel->partial_count--;
-    *ret_partial = partial;
-    return 1;
-}
-
-static int channel_deliver(struct channel *channel, struct message_in *in, unsigned flags, channel_callback *callback, void *context)
-{
-    const struct message_info *info = message_info(in->type);
-    struct channel_partial *whole = NULL;
-
-    if (!message_allowed(in->type, channel->peer, channel->own) || (flags & ~(unsigned)CHANNEL_MORE) ||
-        in->body.length > info->max_bytes || info->fds != in->fd_count)
-        return ERROR_INVALID;
-    if ((flags & CHANNEL_MORE) || *channel_find_partial(channel, in->type, in->stream)) {
-        int result = channel_assemble(channel, in, flags & CHANNEL_MORE, &whole);
-        if (result <= 0)
-            return result;
-        in->body = buffer_view(&whole->body);
-    }
-    callback(context, in);
-    if (whole)
-        channel_partial_free(whole);
-    return 0;
-}
-
-/* One packet: whole frames, exactly to its end. */
-static int channel_split(struct channel *channel, const unsigned char *bytes, size_t length, struct message_in *in,
-                         channel_callback *callback, void *context)
-{
-    bool gone = false;
-    int result = 0;
-
-    channel->gone = &gone;
-    while (length > 0 && result == 0 && !gone) {
-        if (length < CHANNEL_HEADER_BYTES) {
-            result = ERROR_INVALID;
-            break;
-        }
-        uint64_t body = channel_get(bytes + 4, 4);
-        if (body > length - CHANNEL_HEADER_BYTES) {
-            result = ERROR_INVALID;
-            break;
-        }
-        unsigned flags = (unsigned)channel_get(bytes + 2, 2);
-        in->type = (enum message_type)channel_get(bytes, 2);
-        in->stream = channel_get(bytes + 8, 8);
-        in->body = (struct text){(const char *)bytes + CHANNEL_HEADER_BYTES, (size_t)body};
-        result = channel_deliver(channel, in, flags, callback, context);
-        bytes += CHANNEL_HEADER_BYTES + body;
-        length -= CHANNEL_HEADER_BYTES + (size_t)body;
-    }
-    if (gone)
-        return ERROR_CLOSED;
-    channel->gone = NULL;
-    return result;
-}
-
-static void channel_take_fds(struct msghdr *message, struct message_in *in)
-{
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
-        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
-            continue;
-        unsigned count = (unsigned)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-        for (unsigned i = 0; i < count && in->fd_count < CHANNEL_MAX_FDS; i++)
-            memcpy(&in->fds[in->fd_count++], CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-    }
-}
-
-static ssize_t channel_read_packet(struct channel *channel, unsigned char *bytes, struct message_in *in)
-{
-    char control[CMSG_SPACE(sizeof(int) * CHANNEL_MAX_FDS)];
-    struct iovec room = {bytes, BOUNDS_PACKET_BYTES};
-    struct msghdr message = {.msg_iov = &room, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-
     if (!(channel->flags & CHANNEL_FDS))
-        return read(channel->fd, bytes, BOUNDS_PACKET_BYTES);
-    ssize_t length = recvmsg(channel->fd, &message, MSG_CMSG_CLOEXEC);
-    if (length >= 0)
-        channel_take_fds(&message, in);
-    if (length >= 0 && (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
-        errno = EBADMSG;
-        return -1;
-    }
-    return length;
+        return write(channel->fd, packet->data.data, packet->data.length);
+    if (packet->with.count)
+        return send_with_fds(channel->fd, packet);
+    return send(channel->fd, packet->data.data, packet->data.length, MSG_NOSIGNAL);
 }
 
-static int channel_read_error(void)
+static int socket_error(int error)
 {
-    switch (errno) {
+    switch (error) {
     case EAGAIN:
+    case ENOBUFS:
         return ERROR_AGAIN;
-    case ECONNRESET:
     case EPIPE:
+    case ECONNRESET:
+    case ENOTCONN:
         return ERROR_CLOSED;
     case EBADMSG:
         return ERROR_INVALID;
@@ -339,44 +240,256 @@ static int channel_read_error(void)
     }
 }
 
-static int channel_receive_packet(struct channel *channel, channel_callback *callback, void *context)
+int channel_flush(struct channel *channel)
 {
-    static _Thread_local unsigned char bytes[BOUNDS_PACKET_BYTES];
-    struct message_in in = {.fds = {-1, -1, -1, -1}};
-    ssize_t length;
+    while (channel->first) {
+        /* a packet goes whole or not at all */
+        if (write_packet(channel, channel->first) >= 0)
+            packet_done(channel);
+        else if (errno != EINTR)
+            return socket_error(errno);
+    }
+    return 0;
+}
 
-    do
-        length = channel_read_packet(channel, bytes, &in);
-    while (length < 0 && errno == EINTR);
-    int result = length < 0 ? channel_read_error() : length == 0 ? ERROR_CLOSED : 0;
-    if (result == 0)
-        result = channel_split(channel, bytes, (size_t)length, &in, callback, context);
-    for (unsigned i = 0; i < in.fd_count; i++)
-        fd_close(&in.fds[i]);
+/* ---- reading ---- */
+
+static void partial_free(struct channel_partial *partial)
+{
+    close_fds(partial->message.fds, partial->message.fd_count);
+    buffer_release(&partial->body);
+    free(partial);
+}
+
+static struct channel_partial *partial_unlink(struct channel *channel, struct channel_partial **link)
+{
+    struct channel_partial *partial = *link;
+    *link = partial->next;
+    channel->partial_count--;
+    channel->partial_bytes -= partial->body.length;
+    return partial;
+}
+
+void channel_release(struct channel *channel)
+{
+    if (channel->gone)
+        *channel->gone = true;
+    fd_close(&channel->fd);
+    while (channel->first) {
+        struct channel_packet *packet = channel->first;
+        channel->first = packet->next;
+        packet_free(packet);
+    }
+    if (channel->spare)
+        packet_free(channel->spare);
+    while (channel->partials)
+        partial_free(partial_unlink(channel, &channel->partials));
+    *channel =
+        (struct channel){.fd = -1, .own = channel->own, .peer = channel->peer, .flags = channel->flags};
+}
+
+/* One turn of reading. */
+struct reading {
+    struct channel *channel;
+    channel_callback *callback;
+    void *context;
+    bool gone; /* the callback released the channel: it is not to be touched */
+};
+
+static int deliver(struct reading *reading, struct message_in *message)
+{
+    reading->callback(reading->context, message);
+    close_fds(message->fds, message->fd_count);
+    message->fd_count = 0;
+    return reading->gone ? ERROR_CLOSED : 0;
+}
+
+static struct channel_partial **partial_find(struct channel *channel, unsigned type, uint64_t stream)
+{
+    struct channel_partial **link = &channel->partials;
+    while (*link && ((*link)->message.type != type || (*link)->message.stream != stream))
+        link = &(*link)->next;
+    return link;
+}
+
+/* Begins a message that comes in fragments; it takes over the descriptors. */
+static void partial_begin(struct channel *channel, struct message_in *message)
+{
+    struct channel_partial *partial = MEMORY_NEW(struct channel_partial);
+    partial->message = *message;
+    message->fd_count = 0;
+    partial->next = channel->partials;
+    channel->partials = partial;
+    channel->partial_count++;
+}
+
+/* Adds a fragment, and delivers the message when it was the last. */
+static int partial_continue(struct reading *reading, struct channel_partial **link, const struct frame *frame)
+{
+    struct channel *channel = reading->channel;
+    struct channel_partial *partial = *link;
+    if (partial->body.length + frame->body.length > message_info(frame->type)->max_bytes ||
+        channel->partial_bytes + frame->body.length > BOUNDS_CHANNEL_PARTIAL_BYTES)
+        return ERROR_INVALID;
+    buffer_text(&partial->body, frame->body);
+    channel->partial_bytes += frame->body.length;
+    if (frame->flags & FRAME_MORE)
+        return 0;
+    partial_unlink(channel, link); /* first: the callback may release the channel */
+    partial->message.body = buffer_view(&partial->body);
+    int result = deliver(reading, &partial->message);
+    partial_free(partial);
     return result;
 }
 
-int channel_receive(struct channel *channel, channel_callback *callback, void *context)
+/* Every frame is held against the table; `with` came with its packet. */
+static int accept_frame(struct reading *reading, const struct frame *frame, struct descriptors *with)
 {
-    bool blocking = channel->flags & CHANNEL_BLOCKING;
-    int result = 0;
-
-    for (int i = 0; i < (blocking ? 1 : CHANNEL_PACKETS_PER_TURN) && result == 0; i++)
-        result = channel_receive_packet(channel, callback, context);
-    if (result == ERROR_CLOSED && channel->fd < 0)
-        return 0; /* released by the callback */
-    return result == ERROR_AGAIN ? 0 : result;
+    struct channel *channel = reading->channel;
+    const struct message_info *info = message_info(frame->type);
+    if (!message_allowed(frame->type, channel->peer, channel->own) || (frame->flags & ~(unsigned)FRAME_MORE))
+        return ERROR_INVALID;
+    struct channel_partial **link = partial_find(channel, frame->type, frame->stream);
+    if (with->count != (*link ? 0 : info->fds) || frame->body.length > info->max_bytes)
+        return ERROR_INVALID;
+    if (*link)
+        return partial_continue(reading, link, frame);
+    struct message_in message = {.type = (enum message_type)frame->type,
+                                 .stream = frame->stream,
+                                 .body = frame->body,
+                                 .fd_count = with->count};
+    memcpy(message.fds, with->fds, sizeof message.fds);
+    with->count = 0;
+    if (!(frame->flags & FRAME_MORE))
+        return deliver(reading, &message);
+    if (channel->partial_count == BOUNDS_CHANNEL_PARTIALS) {
+        close_fds(message.fds, message.fd_count);
+        return ERROR_INVALID;
+    }
+    partial_begin(channel, &message);
+    return partial_continue(reading, &channel->partials, frame);
 }
 
-/* One typed sender per message. */
-#define MESSAGE(name, senders, receivers, fd_number, max_bytes, fields)                                      \
+static uint64_t get(const char *at, int bytes)
+{
+    uint64_t value = 0;
+    for (int i = bytes; i-- > 0;)
+        value = value << 8 | (unsigned char)at[i];
+    return value;
+}
+
+/* Whole frames, exactly to the packet's end. */
+static int accept_packet(struct reading *reading, struct text packet, struct descriptors *with)
+{
+    while (packet.length) {
+        if (packet.length < HEADER_BYTES || get(packet.data + 4, 4) > packet.length - HEADER_BYTES)
+            return ERROR_INVALID;
+        struct frame frame = {
+            .type = (unsigned)get(packet.data, 2),
+            .flags = (unsigned)get(packet.data + 2, 2),
+            .stream = get(packet.data + 8, 8),
+            .body = {packet.data + HEADER_BYTES, (size_t)get(packet.data + 4, 4)},
+        };
+        packet = text_skip(packet, HEADER_BYTES + frame.body.length);
+        if (with->count && packet.length)
+            return ERROR_INVALID; /* a frame with descriptors travels alone */
+        int result = accept_frame(reading, &frame, with);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+/* The kernel closes what did not fit the control buffer and says so with MSG_CTRUNC. */
+static void take_fds(struct msghdr *header, struct descriptors *with)
+{
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+            continue;
+        with->count = (unsigned)((part->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        memcpy(with->fds, CMSG_DATA(part), with->count * sizeof(int));
+    }
+}
+
+static ssize_t read_packet(const struct channel *channel, char *room, struct descriptors *with)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof with->fds)];
+    } control;
+    struct iovec part = {room, BOUNDS_PACKET_BYTES};
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    if (!(channel->flags & CHANNEL_FDS))
+        return read(channel->fd, room, BOUNDS_PACKET_BYTES);
+    ssize_t length = recvmsg(channel->fd, &header, MSG_CMSG_CLOEXEC);
+    if (length < 0)
+        return length;
+    take_fds(&header, with);
+    if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+        errno = EBADMSG;
+        return -1;
+    }
+    return length;
+}
+
+static int receive_packet(struct reading *reading, char *room)
+{
+    struct descriptors with = {0};
+    ssize_t length;
+    do {
+        length = read_packet(reading->channel, room, &with);
+    } while (length < 0 && errno == EINTR);
+    int result = length < 0 ? socket_error(errno) : length == 0 ? ERROR_CLOSED : 0;
+    if (result == 0)
+        result = accept_packet(reading, (struct text){room, (size_t)length}, &with);
+    close_fds(with.fds, with.count);
+    return result;
+}
+
+/* Where packets are read to: kept by the thread and taken while in use, so that a callback may itself
+ * receive. */
+static _Thread_local char *kept_room;
+
+int channel_receive(struct channel *channel, channel_callback *callback, void *context)
+{
+    struct reading reading = {channel, callback, context, false};
+    char *room = kept_room ? kept_room : memory_resize(NULL, BOUNDS_PACKET_BYTES, 1);
+    int packets = channel->flags & CHANNEL_BLOCKING ? 1 : PACKETS_PER_TURN;
+    int result = channel->fd < 0 ? ERROR_CLOSED : 0;
+    bool *outer = channel->gone;
+    kept_room = NULL;
+    channel->gone = &reading.gone;
+    while (result == 0 && packets-- > 0)
+        result = receive_packet(&reading, room);
+    if (!reading.gone)
+        channel->gone = outer;
+    else if (outer)
+        *outer = true;
+    free(kept_room);
+    kept_room = room;
+    return reading.gone || result == ERROR_AGAIN ? 0 : result;
+}
+
+/* ---- one typed sender per message ---- */
+
+/* Bodies are packed here first; kept by the thread while it is small. */
+static _Thread_local struct buffer scratch;
+
+static int send_scratch(struct channel *channel, enum message_type type, uint64_t stream)
+{
+    int result = channel_send(channel, type, stream, buffer_view(&scratch), NULL, 0);
+    if (scratch.capacity > SPARE_BYTES)
+        buffer_release(&scratch);
+    return result;
+}
+
+#define MESSAGE(name, senders, receivers, fd_number, max_bytes, fields)                                     \
     int channel_send_##name(struct channel *channel, uint64_t stream, const struct message_##name *message) \
-    {                                                                                                        \
-        struct buffer body = BUFFER_EMPTY;                                                                   \
-        message_##name##_pack(&body, message);                                                               \
-        int result = channel_send(channel, MESSAGE_##name, stream, buffer_view(&body), NULL, 0);             \
-        buffer_release(&body);                                                                               \
-        return result;                                                                                       \
+    {                                                                                                       \
+        buffer_clear(&scratch);                                                                             \
+        message_##name##_pack(&scratch, message);                                                           \
+        return send_scratch(channel, MESSAGE_##name, stream);                                               \
     }
 #include "runtime/wire/message.def"
 #undef MESSAGE

@@ -1,5 +1,7 @@
 #include "runtime/wire/cursor.h"
 
+#include <stdlib.h>
+
 #include "runtime/base/error.h"
 
 struct cursor cursor_from(struct text body)
@@ -82,6 +84,8 @@ void cursor_put_u64(struct buffer *out, uint64_t value)
 
 void cursor_put_text(struct buffer *out, struct text text)
 {
+    if (text.length > UINT32_MAX)
+        abort();
     cursor_put_u32(out, (uint32_t)text.length);
     buffer_text(out, text);
 }

@@ -1,5 +1,6 @@
-/* Reading a message: a cursor that must end exactly at the end. A read past the end yields zero or the empty slice
- * and marks the cursor; only cursor_end() needs to be checked. Writing: appending to a buffer. Little-endian. */
+/* Reading a message: a cursor that must end exactly at the end. A read past the end yields zero or the empty
+ * slice and marks the cursor; only cursor_end() needs to be checked. Writing: appending to a buffer.
+ * Little-endian. */
 #ifndef RUNTIME_WIRE_CURSOR_H
 #define RUNTIME_WIRE_CURSOR_H
 

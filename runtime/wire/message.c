@@ -14,7 +14,8 @@
 #define ANYCHILD (ROLE_GATEWAY | ROLE_STORE | ROLE_ZYGOTE | ROLE_INFER)
 
 static const struct message_info messages[MESSAGE_COUNT] = {
-#define MESSAGE(name, senders, receivers, fds, max_bytes, fields) [MESSAGE_##name] = {#name, senders, receivers, fds, max_bytes},
+#define MESSAGE(name, senders, receivers, fds, max_bytes, fields) \
+    [MESSAGE_##name] = {#name, senders, receivers, fds, max_bytes},
 #include "runtime/wire/message.def"
 #undef MESSAGE
 };
@@ -51,12 +52,11 @@ bool message_allowed(unsigned type, enum message_role from, enum message_role to
 #define U32(n) message->n = cursor_u32(&cursor);
 #define U64(n) message->n = cursor_u64(&cursor);
 #define TEXT(n) message->n = cursor_text(&cursor);
-#define MESSAGE(name, senders, receivers, fds, max_bytes, fields)              \
+#define MESSAGE(name, senders, receivers, fds, max_bytes, fields)                 \
     int message_##name##_unpack(struct message_##name *message, struct text body) \
-    {                                                                          \
-        struct cursor cursor = cursor_from(body);                              \
-        fields                                                                 \
-        return cursor_end(&cursor);                                            \
+    {                                                                             \
+        struct cursor cursor = cursor_from(body);                                 \
+        fields return cursor_end(&cursor);                                        \
     }
 #include "runtime/wire/message.def"
 #undef MESSAGE
