@@ -10,8 +10,7 @@ const holder = document.getElementById("vt-config");
 const content = document.getElementById("vt-app");
 if (content) reportHeight(content);
 if (holder) {
-  const toasts = new Toasts();
-  const page = openPage(JSON.parse(holder.textContent ?? "{}") as Config, (toast) => toasts.show(toast));
+  const page = openPage(JSON.parse(holder.textContent ?? "{}") as Config, new Toasts());
   for (const [name, element] of components) customElements.define(`vt-${name}`, element);
   document.documentElement.dataset["ready"] = "";
   page.runner.load();

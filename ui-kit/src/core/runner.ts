@@ -24,6 +24,8 @@ export interface Surface {
   /** Shows how far a run is. Called with state done or failed last. */
   show(run: Run): void;
   toast(toast: Toast): void;
+  /** A new run makes the errors of the one before it old news. */
+  forgive(dependency: Dependency): void;
   /** Says at the fields what is wrong with their values; an empty map takes earlier words away. */
   problems(messages: Map<number, string>): void;
   /** Scrolls to what a run has changed. */
@@ -148,6 +150,7 @@ export class Runner {
     const active: Active = { run, eventId: null, cancelled: false };
     this.running(dependency).add(active);
     this.surface.problems(new Map());
+    this.surface.forgive(dependency);
     this.surface.show(run);
     const listener = this.listener(active, trigger);
     let data: Json[];
@@ -213,7 +216,8 @@ export class Runner {
   private tell(dependency: Dependency, outcome: Outcome): void {
     if (outcome.kind === "invalid") this.tellProblems(dependency, outcome.problems);
     if (outcome.kind !== "error" || !outcome.visible) return;
-    this.surface.toast({ level: "error", title: outcome.title, text: outcome.message, seconds: outcome.seconds });
+    const { title, message: text, seconds } = outcome;
+    this.surface.toast({ level: "error", title, text, seconds, from: dependency.id });
   }
 
   // Words about a value stand at its field; those whose field is not known (or not shown) become a toast.

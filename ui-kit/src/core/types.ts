@@ -58,6 +58,8 @@ export interface Toast {
   title: string;
   text: string;
   seconds: number | null;
+  /** The dependency whose error it is: its next run takes the message away. */
+  from?: number;
 }
 
 /** How a call ended. */

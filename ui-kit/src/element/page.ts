@@ -4,7 +4,7 @@ import { equal } from "../core/equal.ts";
 import { Http } from "../core/http.ts";
 import { Runner, type Run, type Surface } from "../core/runner.ts";
 import { newSessionHash, Session } from "../core/session.ts";
-import type { Component, Config, Json, Props, Toast } from "../core/types.ts";
+import type { Component, Config, Dependency, Json, Props, Toast } from "../core/types.ts";
 import { resolveInteractive } from "../core/interactive.ts";
 import { fileAddress } from "../core/files.ts";
 import type { FileData } from "../core/types.ts";
@@ -19,7 +19,10 @@ export interface Taken extends HTMLElement {
   showProblem?(message: string): void;
 }
 
-type ToastSink = (toast: Toast) => void;
+export interface ToastSink {
+  show(toast: Toast): void;
+  withdraw(from: number): void;
+}
 
 export class Page implements Surface {
   readonly base = new URL(".", document.baseURI).href;
@@ -114,7 +117,11 @@ export class Page implements Surface {
   }
 
   toast(toast: Toast): void {
-    this.sink(toast);
+    this.sink.show(toast);
+  }
+
+  forgive(dependency: Dependency): void {
+    this.sink.withdraw(dependency.id);
   }
 
   problems(messages: Map<number, string>): void {
@@ -122,7 +129,7 @@ export class Page implements Surface {
     this.troubled = [];
     for (const [id, message] of messages) {
       const element = this.elements.get(id);
-      if (!element?.showProblem) this.sink({ level: "error", title: "Not accepted", text: message, seconds: null });
+      if (!element?.showProblem) this.sink.show({ level: "error", title: "Not accepted", text: message, seconds: null });
       else {
         element.showProblem(message);
         this.troubled.push(element);

@@ -38,10 +38,16 @@ export class Toasts {
     close.textContent = "×";
     close.addEventListener("click", () => box.remove());
     box.append(title, close, text);
+    if (toast.from !== undefined) box.dataset["from"] = String(toast.from);
     this.place();
     this.list.append(box);
     while (this.list.childElementCount > bounds.toasts) this.list.firstElementChild?.remove();
     if (toast.seconds !== null) this.leaveAfter(box, Math.max(1, toast.seconds) * 1000);
+  }
+
+  /** Takes the errors of a dependency away. */
+  withdraw(from: number): void {
+    for (const box of this.list.querySelectorAll(`[data-from="${from}"]`)) box.remove();
   }
 
   private place(): void {
