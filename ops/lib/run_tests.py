@@ -176,18 +176,27 @@ def suite_examples(long):
     return [row for row in [build("release")] if row] or unittest_rows("examples", sources, 300)
 
 
-def node_rows(name, command, timeout, env):
-    """Reads node's own test report (TAP): every leaf is one row."""
-    status, output = run(name, command, timeout, env=env)
+TAP_POINT = re.compile(r"^(?P<indent> *)(?P<bad>not )?ok \d+ - (?P<title>.*?)(?: # (?P<skip>SKIP.*))?\n"
+                       r"(?P<block>(?P=indent)  ---\n(?:(?P=indent)   *.*\n|\n)*?(?P=indent)  \.\.\.\n)", re.M)
+
+
+def tap_rows(output):
+    """Rows of node's own report (TAP): one per test; groups and files only repeat what their tests say."""
     rows = []
-    for indent, bad, title, directive in re.findall(r"^( *)(not )?ok \d+ - (.*?)(?: # (SKIP.*))?$\n *---\n(?! *duration_ms: [\d.]+\n *type: 'suite')",
-                                                    output, re.M):
-        if title.endswith((".mjs", ".js")) and not bad:
+    for point in TAP_POINT.finditer(output):
+        title, block = point["title"].replace("\\#", "#"), point["block"]
+        if "type: 'suite'" in block or "failureType: 'subtestsFailed'" in block or title.endswith((".mjs", ".js")) and not point["bad"]:
             continue
-        if directive:
-            rows.append(("skipped", title, directive[4:].strip()))
+        if point["skip"]:
+            rows.append(("skipped", title, point["skip"][4:].strip()))
         else:
-            rows.append(("failed" if bad else "passed", title, tail(output, 60) if bad else ""))
+            rows.append(("failed", title, block) if point["bad"] else ("passed", title, ""))
+    return rows
+
+
+def node_rows(name, command, timeout, env):
+    status, output = run(name, command, timeout, env=env)
+    rows = tap_rows(output)
     if status != 0 and not any(row[0] == "failed" for row in rows):
         rows.append(("failed", name, tail(output)))
     return rows or [("failed", name, "ran no test")]
@@ -322,4 +331,5 @@ def main():
     return 1 if counts["failed"] else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
