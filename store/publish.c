@@ -52,6 +52,8 @@ static void publish_free(struct publish *publish)
     loop_timer_release(&publish->patience);
     peer_forget(store, publish->question);
     cage_forget(store, publish->cage);
+    if (publish->release_id == 0) /* kept, but refused afterwards */
+        release_remove_unused(&store->database, &store->vault, text_from(publish->describe.digest));
     if (publish->describe_used)
         describe_release(&publish->describe, &store->vault);
     tree_release(&publish->tree);

@@ -142,7 +142,7 @@ int release_make_live(struct database *database, int64_t id)
 
 /* -- going away -- */
 
-static void remove_unused(struct database *database, const struct vault *vault, struct text digest)
+void release_remove_unused(struct database *database, const struct vault *vault, struct text digest)
 {
     if (database_integer(database, "SELECT count(*) FROM releases WHERE digest = ?", "t", digest) == 0)
         vault_remove(vault, digest);
@@ -154,7 +154,7 @@ void release_drop(struct database *database, const struct vault *vault, int64_t 
     if (release_find(database, id, &release) != 0 || release.live)
         return;
     if (database_run(database, "DELETE FROM releases WHERE id = ? AND state <> 'live'", "i", id) == 1)
-        remove_unused(database, vault, text_from(release.digest));
+        release_remove_unused(database, vault, text_from(release.digest));
 }
 
 void release_prune(struct database *database, const struct vault *vault, int64_t repository_id)
@@ -205,6 +205,17 @@ static int reconcile_one(struct database *database, const struct vault *vault, c
     return result == 0 ? 1 : result;
 }
 
+struct sweep {
+    struct database *database;
+    const struct vault *vault;
+};
+
+static void sweep_bundle(void *context, struct text digest)
+{
+    struct sweep *sweep = context;
+    release_remove_unused(sweep->database, sweep->vault, digest);
+}
+
 int release_reconcile(struct database *database, const struct vault *vault, const char *data)
 {
     static const char next[] = "SELECT id FROM releases WHERE state = 'pending' AND id > ? ORDER BY id LIMIT 1";
@@ -215,5 +226,7 @@ int release_reconcile(struct database *database, const struct vault *vault, cons
             return result;
         lived += result;
     }
+    struct sweep sweep = {database, vault};
+    vault_each(vault, sweep_bundle, &sweep);
     return lived;
 }

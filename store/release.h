@@ -27,6 +27,8 @@ int release_add(struct database *database, const struct release_draft *draft, in
 /* Makes this release the live one and gives the repository its card; the one before becomes old. One transaction. 0,
  * ERROR_NOT_FOUND (also when there is no such release), or an error of the database; then nothing changed. */
 int release_make_live(struct database *database, int64_t id);
+/* Removes a bundle from the vault when no release has it. */
+void release_remove_unused(struct database *database, const struct vault *vault, struct text digest);
 /* Deletes a row that is not live, and its bundle when no other release has it. */
 void release_drop(struct database *database, const struct vault *vault, int64_t id);
 /* Drops what is older than the newest BOUNDS_RELEASES_KEPT of a repository, never the live one. */
@@ -38,8 +40,8 @@ int release_find_live(struct database *database, int64_t repository_id, struct r
 int release_find_commit(struct database *database, int64_t repository_id, struct text commit,
                         struct release *ret_release);
 
-/* At start: each pending release whose commit is its repository's main goes live, the others are dropped. Returns how
- * many went live, or an error. */
+/* At start: each pending release whose commit is its repository's main goes live, the others are dropped, and so are bundles
+ * that no release has. Returns how many went live, or an error. */
 int release_reconcile(struct database *database, const struct vault *vault, const char *data);
 /* Bundles of a repository that is about to be deleted: removes those that no other repository has. */
 void release_drop_all(struct database *database, const struct vault *vault, int64_t repository_id);

@@ -134,3 +134,28 @@ void vault_remove(const struct vault *vault, struct text digest)
     digest_path(path, digest);
     unlinkat(vault->directory_fd, path, 0);
 }
+
+static void each_in_folder(const struct vault *vault, const char *folder,
+                           void (*visit)(void *context, struct text digest), void *context)
+{
+    int fd = openat(vault->directory_fd, folder, DIRECTORY_FLAGS);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    if (directory == NULL) {
+        fd_close(&fd);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        if (is_digest(text_from(entry->d_name)))
+            visit(context, text_from(entry->d_name));
+    }
+    closedir(directory);
+}
+
+void vault_each(const struct vault *vault, void (*visit)(void *context, struct text digest), void *context)
+{
+    for (unsigned first = 0; first < 256; first++) {
+        char folder[3];
+        snprintf(folder, sizeof folder, "%02x", first);
+        each_in_folder(vault, folder, visit, context);
+    }
+}

@@ -26,5 +26,7 @@ void vault_discard(const struct vault *vault, const char *name);
 /* Opens a bundle read-only: a regular file, no link. The fd, ERROR_INVALID (no digest), ERROR_NOT_FOUND, ERROR_CORRUPT. */
 int vault_open(const struct vault *vault, struct text digest);
 void vault_remove(const struct vault *vault, struct text digest);
+/* Calls `visit` with the digest of each bundle; the visitor may remove it. */
+void vault_each(const struct vault *vault, void (*visit)(void *context, struct text digest), void *context);
 
 #endif

@@ -1,0 +1,12 @@
+/* Smart HTTP: info/refs, git-upload-pack and git-receive-pack, streamed both ways through a git cage. */
+#ifndef STORE_GIT_H
+#define STORE_GIT_H
+
+#include "store/request.h"
+
+/* Route handlers; see route.c. They check who asks, and make a repository on the first push of its owner. */
+void git_info_refs(struct request *request);
+void git_upload_pack(struct request *request);
+void git_receive_pack(struct request *request);
+
+#endif
