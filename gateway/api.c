@@ -5,6 +5,7 @@
 
 #include "gateway/answer.h"
 #include "gateway/calls.h"
+#include "gateway/forward.h"
 #include "gateway/gateway.h"
 #include "gateway/input.h"
 #include "gateway/join.h"
@@ -159,6 +160,16 @@ static void on_no_more(struct gateway *gateway, struct http_exchange *exchange, 
     route_reply_detail(exchange, 404, "This demo has no functions of components.");
 }
 
+/* ---- files: the store's ---- */
+
+/* file/<handle>, an older spelling of file=<handle> */
+static void on_file_slash(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+    struct buffer target BUFFER_AUTO = BUFFER_EMPTY;
+    buffer_string(&target, "/gradio_api/file=");
+    encode_percent(&target, route->rest, "/");
+    forward_start(gateway->forward, exchange, route, buffer_view(&target));
+}
+
 #define GET HTTP_MASK(HTTP_GET)
 #define POST HTTP_MASK(HTTP_POST)
 #define BOTH(pattern, methods, bucket, handler) \
@@ -177,4 +188,8 @@ const struct route api_routes[API_ROUTE_COUNT] = {
     BOTH("app_id", GET, ROUTE_FREE, on_app_id),
     BOTH("queue/status", GET, ROUTE_FREE, on_status),
     BOTH("component_server", POST, ROUTE_FREE, on_no_more),
+    BOTH("upload", POST, ROUTE_UPLOAD, forward_serve_demo),
+    BOTH("upload_progress", GET, ROUTE_FREE, forward_serve_demo),
+    BOTH("file=*", GET, ROUTE_FREE, forward_serve_demo),
+    BOTH("file/*", GET, ROUTE_FREE, on_file_slash),
 };

@@ -5,7 +5,7 @@
 
 #include "gateway/route.h"
 
-enum { API_ROUTE_COUNT = 24 };
+enum { API_ROUTE_COUNT = 32 };
 extern const struct route api_routes[API_ROUTE_COUNT];
 
 #endif

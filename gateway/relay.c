@@ -284,6 +284,7 @@ static void on_made(void *context, struct request_answer *answer) {
 
 static void on_made_early(void *context, struct request_answer *answer);
 
+/* What a demo makes is bound to the demo, not to the session: its address is its secret. */
 static bool on_file_make(struct relay *relay, uint64_t stream, const struct message_call_file_make *make) {
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
     struct request_file question = {.demo_id = relay->worker->demo->id, .name = make->name, .mime_type = make->mime_type};
@@ -292,7 +293,6 @@ static bool on_file_make(struct relay *relay, uint64_t stream, const struct mess
         answer_error(relay, stream, make->call, ERROR_LIMIT, TEXT("too many files are open in this demo"));
         return true;
     }
-    question.session = session_name(call_of(relay, stream));
     file = file_new(relay, stream);
     file->name = text_copy(make->name);
     file->mime_type = text_copy(make->mime_type);

@@ -1,0 +1,295 @@
+"""What happens when workers die, hang, lie or rest; and what their handlers ask for: timers, files, models, the log."""
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+from calls_rig import Rig, echo, function
+
+
+def say(text):
+    return lambda worker, stream, start: worker.done(stream, [text])
+
+
+class Workers(unittest.TestCase):
+    functions = [function(1, "one"), function(2, "two", concurrency_limit=1), function(3, "file", file_inputs=[0])]
+    config = {}
+
+    def setUp(self):
+        self.handlers = {1: echo, 2: echo, 3: echo}
+        self.rig = Rig(self.functions, self.handlers, self.config)
+        self.addCleanup(self.rig.stop)
+
+    def run_function(self, name, data, expected=200):
+        status, body, _ = self.rig.post(f"/gradio_api/run/{name}", {"data": data, "session_hash": "s"})
+        self.assertEqual(status, expected, body)
+        return json.loads(body)
+
+    def run_later(self, name, data):
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(self.rig.post(f"/gradio_api/run/{name}", {"data": data})))
+        thread.start()
+        return thread, answers
+
+    def wait_for(self, condition, seconds=5):
+        deadline = time.time() + seconds
+        while time.time() < deadline:
+            if condition():
+                return
+            time.sleep(0.01)
+        self.fail("it did not happen")
+
+    def stages(self):
+        return [values["stage"].decode() for name, values in self.rig.store_seen if name == "demo_stage"]
+
+    # ---- life ----
+
+    def test_a_page_view_starts_no_process(self):
+        for path in ("/config", "/gradio_api/info", "/gradio_api/queue/status", "/gradio_api/app_id"):
+            self.assertEqual(self.rig.get(self.rig.base + path)[0], 200)
+        self.assertEqual(self.rig.workers, [])
+
+    def test_one_process_serves_all(self):
+        for i in range(5):
+            self.assertEqual(self.run_function("one", [f"{i}"])["data"], [f"{i}"])
+        self.assertEqual(len(self.rig.workers), 1)
+        self.assertEqual(self.stages(), ["RUNNING"])
+        self.assertEqual([name for name, _, _ in self.rig.workers[0].seen][:2], ["worker_begin", "event_start"])
+
+    def test_memory_is_sealed(self):
+        import fcntl
+        self.run_function("one", ["a"])
+        worker = self.rig.workers[0]
+        self.assertEqual(os.fstat(worker.window).st_size, 4 << 20)
+        self.assertEqual(os.fstat(worker.page).st_size, 4096)
+        for fd in (worker.window, worker.page):
+            self.assertEqual(fcntl.fcntl(fd, fcntl.F_GET_SEALS), fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+
+    def test_a_new_release_drains_the_old_process(self):
+        release = threading.Event()
+        self.handlers[1] = lambda worker, stream, start: (release.wait(5), worker.done(stream, ["old"]))
+        thread, answers = self.run_later("one", ["x"])
+        self.wait_for(lambda: self.rig.workers and len(self.rig.workers[0].seen) > 1)
+        self.handlers[1] = say("new")
+        self.rig.release = 2
+        self.rig.publish(self.functions)
+        self.rig.store.send("demo_changed", {"demo_id": 7})
+        self.wait_for(lambda: self.run_function("one", ["x"])["data"] == ["new"])
+        release.set()
+        thread.join(5)
+        self.assertEqual(json.loads(answers[0][1])["data"], ["old"])
+        self.wait_for(lambda: self.rig.workers[0].slot in self.rig.kills)
+
+    # ---- death ----
+
+    def test_what_had_begun_fails_and_the_rest_runs_again(self):
+        first = threading.Event()
+
+        def begin_and_crash(worker, stream, start):
+            worker.send("event_progress", {"progress_data": "[]"}, stream)
+            first.wait(5)
+            time.sleep(0.05)
+            self.handlers[1] = self.handlers[2] = say("fresh")
+            worker.crash(256 + 11)
+
+        self.handlers[1] = begin_and_crash
+        self.handlers[2] = lambda worker, stream, start: first.set()  # it has not begun, as far as anybody knows
+        one, answers_one = self.run_later("one", ["x"])
+        self.wait_for(lambda: self.rig.workers)
+        time.sleep(0.1)
+        two, answers_two = self.run_later("two", ["y"])
+        one.join(5)
+        two.join(5)
+        self.assertEqual(answers_one[0][0], 500)
+        self.assertEqual(json.loads(answers_one[0][1])["error"], "This demo stopped: it crashed.")
+        self.assertEqual((answers_two[0][0], json.loads(answers_two[0][1])["data"]), (200, ["fresh"]))
+        self.assertEqual(len(self.rig.workers), 2)
+
+    def test_reasons(self):
+        for status, words in ((86, "memory"), (256 + 31, "sandbox"), (256 + 11, "crashed"), (512 + 9, "step 9")):
+            with self.subTest(status=status):
+                def end(worker, stream, start, status=status):
+                    worker.send("event_progress", {"progress_data": "[]"}, stream)
+                    time.sleep(0.02)
+                    worker.crash(status)
+                self.handlers[1] = end
+                self.assertIn(words, self.run_function("one", ["x"], 500)["error"])
+
+    def test_a_process_that_always_dies_is_given_up(self):
+        self.handlers[1] = lambda worker, stream, start: worker.crash(256 + 9)
+        self.assertIn("This demo stopped", self.run_function("one", ["x"], 500)["error"])
+        self.assertEqual(len(self.rig.workers), 3)
+
+    def test_app_that_cannot_start(self):
+        self.rig.on_begin = lambda worker, values: worker.send("worker_failed", {"reason": "app.lua:3: no such model"})
+        self.assertIn("could not start", self.run_function("one", ["x"], 500)["error"])
+        reasons = [values["reason"] for name, values in self.rig.store_seen if name == "demo_stage"]
+        self.assertEqual(reasons[-1], b"app.lua:3: no such model")
+        self.assertEqual(self.stages()[-1], "RUNTIME_ERROR")
+
+    def test_app_that_built_something_else(self):
+        self.rig.on_begin = lambda worker, values: worker.send("worker_ready", {"tree_digest": "other"})
+        self.assertIn("could not start", self.run_function("one", ["x"], 500)["error"])
+
+    def test_the_zygote_restarts(self):
+        self.run_function("one", ["a"])
+        self.rig.zygote.sock.shutdown(2)
+        self.rig.zygote.close()
+        self.rig.connect("zygote")
+        self.assertEqual(self.run_function("one", ["b"])["data"], ["b"])
+        self.assertEqual(len(self.rig.workers), 2)
+
+    # ---- enemies ----
+
+    def test_broken_rules_end_the_process(self):
+        breaks = {
+            "data is no array": lambda w, s: w.send("event_done", {"data": "{}", "state": ""}, s),
+            "more than one line": lambda w, s: w.send("event_done", {"data": "[1,\n2]", "state": ""}, s),
+            "no JSON": lambda w, s: w.send("event_partial", {"data": "[1"}, s),
+            "error without words": lambda w, s: w.send("event_failed", {"error": "{}", "validation": "", "state": ""}, s),
+            "state of others": lambda w, s: w.send("event_done", {"data": "[]", "state": '{"99":1}'}, s),
+            "a call of the future": lambda w, s: w.send("event_done", {"data": "[]", "state": ""}, s + 1000),
+            "ready twice": lambda w, s: w.send("worker_ready", {"tree_digest": "t"}, 0),
+            "a message of others": lambda w, s: w.send("zygote_kill", {"slot": 1}, 0),
+            "log that is no text": lambda w, s: w.send("worker_log", {"level": "info", "line": b"\xff\xfe"}, 0),
+            "half a frame": lambda w, s: w.channel.sock.send(b"\x01\x02\x03"),
+        }
+        for name, act in breaks.items():
+            with self.subTest(name):
+                def misbehave(worker, stream, start, act=act):
+                    worker.send("event_progress", {"progress_data": "[]"}, stream)
+                    time.sleep(0.02)
+                    act(worker, stream)
+                self.handlers[1] = misbehave
+                self.assertIn("rules of its sandbox", self.run_function("one", ["x"], 500)["error"])
+                self.assertIn(self.rig.workers[-1].slot, self.rig.kills)
+
+    def test_a_hanging_handler_is_killed(self):
+        burner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        self.addCleanup(burner.kill)
+
+        def hang(worker, stream, start):
+            self.rig.zygote.send("zygote_spawned", {"slot": worker.slot, "pid": burner.pid})
+            os.pwrite(worker.page, stream.to_bytes(8, "little") + (1).to_bytes(8, "little"), 0)
+
+        self.handlers[1] = hang
+        began = time.time()
+        self.assertIn("without a pause", self.run_function("one", ["x"], 500)["error"])
+        self.assertGreater(time.time() - began, 0.9)
+        self.assertIn(self.rig.workers[0].slot, self.rig.kills)
+        self.handlers[1] = echo
+        self.assertEqual(self.run_function("one", ["y"])["data"], ["y"])
+
+    # ---- what handlers ask for ----
+
+    def test_timers(self):
+        def sleep(worker, stream, start):
+            began = time.time()
+            worker.ask("call_sleep", {"delay_ms": 80}, stream)
+            worker.done(stream, [time.time() - began])
+        self.handlers[1] = sleep
+        self.assertTrue(0.07 < self.run_function("one", ["x"])["data"][0] < 0.5)
+
+    def test_reading_an_upload(self):
+        handle = "/f/" + "a" * 64 + "/note.txt"
+        self.rig.files[handle.encode()] = b"hello file"
+
+        def read(worker, stream, start):
+            value = json.loads(start["data"])[0]
+            status, body = worker.ask("call_file_open", {"handle": value["path"]}, stream)
+            opened = json.loads(body)
+            _, piece = worker.ask("call_file_read", {"file": opened["file"], "offset": 6, "length": 100}, stream)
+            worker.done(stream, [[value["orig_name"], opened["size"], opened["name"], piece.decode()]])
+        self.handlers[3] = read
+        value = {"path": handle, "orig_name": "/home/ann/no?te.txt", "meta": {"_type": "gradio.FileData"}}
+        self.assertEqual(self.run_function("file", [value])["data"], [["note.txt", 10, "note.txt", "file"]])
+
+    def test_files_are_checked(self):
+        for value, words in (({"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, "Upload it again"),
+                             ({"path": "https://x/y", "meta": {"_type": "gradio.FileData"}}, "send the file itself"),
+                             ({}, "upload failed")):
+            status, body, _ = self.rig.post("/gradio_api/run/file", {"data": [value]})
+            self.assertEqual(status, 422, body)
+            self.assertIn(words, body.decode())
+
+    def test_making_a_file(self):
+        def make(worker, stream, start):
+            _, body = worker.ask("call_file_make", {"name": "made é.txt", "mime_type": "text/plain"}, stream)
+            number = json.loads(body)["file"]
+            worker.ask("call_file_append", {"file": number, "bytes": b"abc"}, stream)
+            worker.ask("call_file_append", {"file": number, "bytes": b"def"}, stream)
+            _, body = worker.ask("call_file_finish", {"file": number}, stream)
+            worker.done(stream, [json.loads(body)])
+        self.handlers[1] = make
+        made = self.run_function("one", ["x"])["data"][0]
+        self.assertEqual(self.rig.files[made["path"].encode()], b"abcdef")
+        self.assertEqual((made["size"], made["orig_name"], made["meta"]), (6, "made é.txt", {"_type": "gradio.FileData"}))
+        self.assertEqual(made["url"], f"http://localhost:{self.rig.port}{self.rig.base}/gradio_api/file="
+                         + made["path"].replace(" ", "%20").replace("é", "%C3%A9"))
+
+    def test_models(self):
+        def run(worker, stream, start):
+            status, body = worker.ask("call_model", {"model": "ann/m", "op": "run", "arguments": "{}", "tensors": b"\1\2"}, stream)
+            worker.done(stream, [status, body.decode()])
+        self.handlers[1] = run
+        self.assertEqual(self.run_function("one", ["x"])["data"], [0, "{}"])
+        name, job = self.rig.jobs[-1]
+        self.assertEqual((name, job["demo_id"], job["model"], job["tensors"]), ("infer_job", 7, b"ann/m", b"\1\2"))
+        self.assertIn("infer_window", [name for name, _ in self.rig.jobs])
+
+    def test_cancelling_reaches_the_model(self):
+        def run(worker, stream, start):
+            worker.ask("call_model", {"model": "ann/m", "op": "wait", "arguments": "{}", "tensors": b""}, stream)
+        self.handlers[1] = run
+        _, body = self.rig.join(1, ["x"], "s")
+        self.wait_for(lambda: any(name == "infer_job" for name, _ in self.rig.jobs))
+        self.rig.post("/gradio_api/cancel", {"event_id": body["event_id"], "session_hash": "s"})
+        self.wait_for(lambda: any(name == "infer_cancel" for name, _ in self.rig.jobs))
+
+    def test_the_inference_backend_restarts(self):
+        def run(worker, stream, start):
+            worker.done(stream, list(worker.ask("call_model", {"model": "m", "op": "wait", "arguments": "", "tensors": b""}, stream))[:1])
+        self.handlers[1] = run
+        thread, answers = self.run_later("one", ["x"])
+        self.wait_for(lambda: any(name == "infer_job" for name, _ in self.rig.jobs))
+        self.rig.infer.sock.shutdown(2)
+        self.rig.infer.close()
+        self.rig.connect("infer")
+        thread.join(5)
+        self.assertGreater(json.loads(answers[0][1])["data"][0], 0)
+        self.wait_for(lambda: any(name == "infer_window" for name, _ in self.rig.jobs))
+
+    def test_the_log(self):
+        def log(worker, stream, start):
+            for i in range(300):
+                worker.send("worker_log", {"level": "info", "line": f"line {i}"})
+            worker.done(stream, [""])
+        self.handlers[1] = log
+        self.run_function("one", ["x"])
+        self.wait_for(lambda: any(b"dropped" in v["line"] for n, v in self.rig.store_seen if n == "log_append"))
+        lines = [v["line"] for n, v in self.rig.store_seen if n == "log_append"]
+        self.assertEqual(lines[0], b"line 0")
+        self.assertLessEqual(len(lines), 402)
+
+
+class Rest(unittest.TestCase):
+    """Idle workers go to sleep, and wake for the next call."""
+
+    def test_sleep_and_wake(self):
+        rig = Rig([function(1, "one")], {1: echo}, {"VITRINE_LIMIT_WORKER_IDLE_MS": "300", "worker_idle_ms": "300"},
+                  {"VITRINE_LIMIT_WORKER_IDLE_MS": "300"})
+        self.addCleanup(rig.stop)
+        for _ in range(2):
+            self.assertEqual(rig.post("/gradio_api/run/one", {"data": ["a"]})[0], 200)
+            time.sleep(0.6)
+        self.assertEqual(len(rig.workers), 2)
+        self.assertEqual(len(rig.kills), 2)
+        stages = [values["stage"] for name, values in rig.store_seen if name == "demo_stage"]
+        self.assertEqual(stages, [b"RUNNING", b"SLEEPING"] * 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
