@@ -51,6 +51,7 @@ case("a bad input is a validation error that names the parameter", function(k)
     equal(problem.message, "must be text")
     _, problem = k:run(1, "[]")
     equal(problem.message, "takes 1 values, got 0")
+    equal(problem.list[1].parameter_name, "data")
 end)
 
 case("all bad inputs are named at once", function(k)
@@ -189,12 +190,12 @@ case("toasts and progress are emitted", function(k)
     assert(k:run(1, '["x"]'))
     k:same(k.host.log, [==[[
         ["log",{"level":"info","log":"one","title":"Info","duration":10,"visible":true}],
-        ["log",{"level":"warning","log":"two","title":"T","visible":true}],
+        ["log",{"level":"warning","log":"two","title":"T","duration":null,"visible":true}],
         ["log",{"level":"success","log":"three","title":"Success","duration":10,"visible":false}],
-        ["progress",{"progress":0.25,"desc":"a quarter"}],
-        ["progress",{"progress":0.75,"index":3,"length":4,"unit":"steps"}],
-        ["progress",{"desc":"…"}],
-        ["progress",{"progress":1}]]]==])
+        ["progress",{"progress":0.25,"desc":"a quarter","index":null,"length":null,"unit":null}],
+        ["progress",{"progress":0.75,"desc":null,"index":3,"length":4,"unit":"steps"}],
+        ["progress",{"progress":null,"desc":"…","index":null,"length":null,"unit":null}],
+        ["progress",{"progress":1,"desc":null,"index":null,"length":null,"unit":null}]]]==])
 end)
 
 case("helpers refuse what they cannot use", function(k)

@@ -4,6 +4,7 @@ local check = require "check"
 local bounds = require "bounds"
 local current = require "current"
 local host = require "host"
+local values = require "values"
 
 local type, pairs, error, tostring, setmetatable, sub = type, pairs, error, tostring, setmetatable, string.sub
 
@@ -44,8 +45,8 @@ for level, title in pairs({ info = "Info", warning = "Warning", success = "Succe
     messages[level] = function(text, given)
         local made = read("ui." .. level, title, text, given)
         current.need("ui." .. level)
-        host.emit("log", { level = level, log = made.message, title = made.title, duration = made.duration,
-            visible = made.visible })
+        host.emit("log", { level = level, log = made.message, title = made.title,
+            duration = values.or_null(made.duration), visible = made.visible })
     end
 end
 

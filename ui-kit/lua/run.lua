@@ -71,8 +71,9 @@ end
 
 local function read_inputs(f, data, context)
     if type(data) ~= "table" or #data ~= #f.inputs then
-        error({ kind = "validate", message = format("takes %d values, got %d", #f.inputs,
-            type(data) == "table" and #data or 0), list = values.array() }, 0)
+        local message = format("takes %d values, got %d", #f.inputs, type(data) == "table" and #data or 0)
+        error({ kind = "validate", message = message, parameter_name = "data", list = values.list({
+            __type__ = "validate", is_valid = false, message = message, parameter_name = "data" }) }, 0)
     end
     local out, problems = { n = #f.inputs }, values.array()
     for i, record in ipairs(f.inputs) do

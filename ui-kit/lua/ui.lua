@@ -11,8 +11,11 @@ local messages = require "messages"
 local registry = require "registry"
 local host = require "host"
 local current = require "current"
+local values = require "values"
 
 local type, pairs, ipairs, next, tostring, setmetatable = type, pairs, ipairs, next, tostring, setmetatable
+
+local null, or_null = values.null, values.or_null
 
 local ui = {}
 
@@ -96,8 +99,9 @@ function ui.progress(done, text)
         progress = progress < 0 and 0 or progress > 1 and 1 or progress == progress and progress or 0
     end
     current.need("ui.progress")
-    host.emit("progress", { progress = progress, index = index, length = length,
-        unit = index and "steps" or nil, desc = text ~= nil and messages.text("ui.progress", text) or nil })
+    text = text ~= nil and messages.text("ui.progress", text) or nil
+    host.emit("progress", { progress = or_null(progress), index = or_null(index), length = or_null(length),
+        unit = index and "steps" or null, desc = or_null(text) })
 end
 
 -- Who calls: what the gateway tells of the request.
