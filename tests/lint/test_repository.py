@@ -99,6 +99,17 @@ class Repository(unittest.TestCase):
         listed = {line.split()[1] for line in read("ops/packages").splitlines() if line.startswith("npm ")}
         self.assertEqual(listed, asked)
 
+    def test_documents_name_files_that_exist(self):
+        top = {name.split("/")[0] for name in tracked()}
+        offenders = []
+        for document in ("README.md", "CONTRIBUTING.md", "SECURITY.md"):
+            # `path/with/slash` and [words](path); a command line starts with another word or holds blanks
+            for path in re.findall(r"`([\w.-]+(?:/[\w.-]+)*/?)`|\]\(([\w./-]+)\)", read(document)):
+                path = path[0] or path[1]
+                if "/" in path and path.split("/")[0] in top and not os.path.exists(os.path.join(ROOT, path)):
+                    offenders.append(f"{document}: {path}")
+        self.empty(offenders)
+
     def test_limits_are_named_once(self):
         names = re.findall(r"^#define\s+(BOUNDS_\w+)|^\s+(BOUNDS_\w+)\s*=", read("runtime/base/bounds.h"), re.M)
         flat = [first or second for first, second in names]
