@@ -153,7 +153,7 @@ static void start_call(struct join *join, struct worker *worker) {
 }
 
 static void finish_join(struct join *join) {
-    struct worker *worker = worker_for_release(join->calls, join->route->demo, join->route->release);
+    struct worker *worker;
     struct call *repeated = join->kind == CALL_ON_SESSION ? find_repeated(join) : NULL;
     if (repeated) {
         struct http_exchange *exchange = join->exchange;
@@ -161,14 +161,16 @@ static void finish_join(struct join *join) {
         reply_event_id(exchange, repeated);
         return;
     }
+    if (join->kind == CALL_ON_SESSION && join->session->call_count >= BOUNDS_SESSION_EVENTS) {
+        refuse(join, 503, "This session already has too many calls under way. Wait for some to finish.");
+        return;
+    }
+    cancel_others(join);
+    worker = worker_for_release(join->calls, join->route->demo, join->route->release);
     if (worker_is_full(worker))
         refuse_full(join, worker);
-    else if (join->kind == CALL_ON_SESSION && join->session->call_count >= BOUNDS_SESSION_EVENTS)
-        refuse(join, 503, "This session already has too many calls under way. Wait for some to finish.");
-    else {
-        cancel_others(join);
+    else
         start_call(join, worker);
-    }
 }
 
 /* ---- what must be waited for ---- */

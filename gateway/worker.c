@@ -104,8 +104,10 @@ static bool wake(struct worker *worker) {
     worker->process = process_start(worker);
     if (!worker->process) {
         worker->retry_ms = now_ms + BOUNDS_WORKER_RESTART_MS;
+        worker->blocked_ms = worker->blocked_ms ? worker->blocked_ms : now_ms;
         return false;
     }
+    worker->blocked_ms = 0;
     calls->counts.wakes++;
     report_begin(worker);
     return true;
@@ -148,15 +150,15 @@ static void retire_call(struct worker *worker, struct call *call) {
         call_free(&calls->table, call);
 }
 
-/* Nothing left to do: rest, or go. A cancelled handler that still computes stays under watch. */
+/* Nothing left to do: rest, or go (then it is freed). A cancelled handler that still computes stays under watch. */
 static void settle(struct worker *worker) {
     bool computes = worker->process && watch_running(worker->process) != 0;
     if (worker->queue.waiting + worker->queue.running > 0 || (computes && !worker->draining))
         return;
     list_remove(&worker->in_busy);
-    if (worker->draining) {
+    if (worker->draining || !worker->process) {
         worker_free(worker);
-    } else if (worker->process) {
+    } else {
         worker->idle_since_ms = clock_now_ms();
         list_append(&worker->calls->idle_workers, &worker->in_idle);
     }
@@ -277,16 +279,9 @@ uint64_t worker_idle_ms(const struct worker *worker) {
 }
 
 void worker_sleep(struct worker *worker) {
-    list_remove(&worker->in_idle);
-    if (!worker->process)
-        return;
-    process_kill(worker->process);
-    worker->process = NULL;
-    worker->ready = false;
-    worker->failures = 0;
     worker->calls->counts.sleeps++;
-    relay_reset(&worker->relay);
     set_stage(worker, "SLEEPING", TEXT(""));
+    worker_free(worker);
 }
 
 void worker_drain(struct worker *worker) {
@@ -310,6 +305,7 @@ static void tell_rank(void *context, struct call *call, uint32_t rank) {
 }
 
 void worker_pulse(struct worker *worker, uint64_t now_ms) {
+    char sentence[] = "This server cannot start the demo at the moment. Try again in a minute.";
     struct call *call;
     if (watch_pulse(worker, now_ms))
         return;
@@ -321,5 +317,7 @@ void worker_pulse(struct worker *worker, uint64_t now_ms) {
         queue_each_waiting(&worker->queue, tell_rank, worker);
     }
     pump(worker);
+    if (worker->blocked_ms && now_ms - worker->blocked_ms > BOUNDS_WORKER_READY_MS)
+        queue_each_waiting(&worker->queue, fail_waiting, sentence);
     settle(worker);
 }

@@ -1,4 +1,5 @@
-/* One release of a demo as something that can be called: its queue, and at most one process that runs its calls.
+/* One release of a demo as something that can be called: its queue, and at most one process that runs its calls. It
+ * exists while it has calls or a process.
  *
  *   cold ──first call──► waking ──worker_ready──► warm ──idle, pressure──► cold
  *              ▲                       │                │
@@ -33,7 +34,7 @@ struct worker {
     bool stuck;                  /* its process does not take what we send */
     bool ranks_changed;          /* waiting calls moved: tell them */
     uint32_t failures;           /* processes that ended one after the other without finishing a call */
-    uint64_t retry_ms;           /* no new process before */
+    uint64_t retry_ms, blocked_ms; /* no new process before; none could be started since (0: it can) */
     uint64_t idle_since_ms, ranked_ms;
     struct list in_every, in_idle, in_busy;
 };
@@ -65,7 +66,7 @@ void worker_set_ready(struct worker *worker);
 
 /* How long it may rest before it is put to sleep. */
 uint64_t worker_idle_ms(const struct worker *worker);
-/* Puts the process to sleep; only when nothing runs. */
+/* Ends the process of an idle worker, and the worker with it. */
 void worker_sleep(struct worker *worker);
 /* Another release is live: no new calls come; it frees itself when the last one ended. */
 void worker_drain(struct worker *worker);
