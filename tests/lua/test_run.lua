@@ -134,6 +134,19 @@ case("a Lua error carries line and traceback", function(k)
     contains(problem.traceback, "app.lua:4: in function <app.lua:3>")
 end)
 
+case("an error inside the kit is told with the author's line", function(k)
+    k.host.wait = function() error("cannot wait here", 1) end
+    k:describe(one "function(text)\n    ui.sleep(1)\nend")
+    local _, problem = k:run(1, '["x"]')
+    contains(problem.message, "cannot wait here")
+    local check = require "check"
+    equal(check.blame("ui-kit/lua/ui.lua:3: no", "stack traceback:\n\tui-kit/lua/ui.lua:3: in x\n\tapp.lua:9: in y"),
+        "app.lua:9: no")
+    equal(check.blame("ui-kit/lua/ui.lua:3: no", "stack traceback:\n\t[C]: in ?"), "no")
+    equal(check.blame("app.lua:3: no", ""), "app.lua:3: no")
+    equal(check.blame("no line", ""), "no line")
+end)
+
 case("an error object that is no text is described", function(k)
     k:describe(one "function(text) error({}) end")
     local _, problem = k:run(1, '["x"]')

@@ -13,7 +13,7 @@ local type, pairs, ipairs, tostring, error, pcall, select = type, pairs, ipairs,
 local math_type, format, sub, find, match, gsub = math.type, string.format, string.sub, string.find,
     string.match,
     string.gsub
-local byte, min, concat, sort = string.byte, math.min, table.concat, table.sort
+local byte, gmatch, min, concat, sort = string.byte, string.gmatch, math.min, table.concat, table.sort
 
 local check = {}
 
@@ -27,6 +27,20 @@ local kit_folder, has_ending = match(own, "^(.-kit/)") or "", find(own, ".lua:",
 local function is_kit(position)
     return sub(position, 1, #kit_folder) == kit_folder and (find(position, ".lua:", 1,
         true) ~= nil) == has_ending
+end
+
+-- An error text whose line is one of the kit's, with the author's line out of the traceback in its place.
+function check.blame(text, trace)
+    local position, words = match(text, "^([^:\n]+:%d+:) (.*)$")
+    if not position or not is_kit(position) then
+        return text
+    end
+    for place in gmatch(trace, "\n\t([^:\n]+:%d+:) in ") do
+        if not is_kit(place) then
+            return place .. " " .. words
+        end
+    end
+    return words
 end
 
 -- The "file:line" of the nearest code on the stack that is not the kit's; "" when there is none (a tail call

@@ -249,6 +249,7 @@ local function raised(thread, object, state)
         return object
     end
     local text = type(object) == "string" and object or text_of(object)
+    text = check.blame(text, traceback(thread))
     return { kind = "error", message = text, traceback = traceback(thread, text), state = state }
 end
 
