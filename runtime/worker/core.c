@@ -26,10 +26,26 @@ struct text core_models(void)
     return buffer_view(&core_model_names);
 }
 
+/* An error at the author's line, not at the kit's. */
+static int core_raise(lua_State *lua, const char *sentence)
+{
+    lua_Debug frame;
+
+    for (int level = 1; lua_getstack(lua, level, &frame); level++) {
+        lua_getinfo(lua, "Sl", &frame);
+        if (frame.currentline > 0 && strncmp(frame.source, "@kit/", 5) != 0) {
+            lua_pushfstring(lua, "%s:%d: %s", frame.short_src, frame.currentline, sentence);
+            return lua_error(lua);
+        }
+    }
+    lua_pushstring(lua, sentence);
+    return lua_error(lua);
+}
+
 static struct event *core_event(lua_State *lua)
 {
     if (!core_worker || !core_worker->running)
-        luaL_error(lua, "models, files and waits work in a handler, not while app.lua loads");
+        core_raise(lua, "models, files and waits work in a handler, not while app.lua loads");
     return core_worker->running;
 }
 

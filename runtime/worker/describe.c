@@ -239,6 +239,7 @@ static int describe_lua(struct describe *describe)
         return describe_refuse(describe, "", buffer_view(&reason));
     }
     state_init(&state, BOUNDS_WORKER_HEAP_BYTES);
+    state.sorted_json = true;
     state.demo.bundle = &describe->tree;
     state.demo.print = describe_print;
     state.demo.context = describe;

@@ -52,6 +52,11 @@ static bool state_is_kept(const char *name, const char *const *names)
     return *names != NULL;
 }
 
+/* Debian's archive is built with compatibility functions of older versions: only 5.4's own stay. */
+static const char *const state_math[] = {"abs", "acos", "asin", "atan", "ceil", "cos", "deg", "exp", "floor", "fmod", "huge", "log",
+                                         "max", "maxinteger", "min", "mininteger", "modf", "pi", "rad", "random", "randomseed", "sin",
+                                         "sqrt", "tan", "tointeger", "type", "ult", NULL};
+
 /* Keeps only `names` of the library on the stack top. */
 static void state_keep(lua_State *lua, const char *const *names)
 {
@@ -74,7 +79,7 @@ static void state_open_libraries(lua_State *lua)
         const char *const *names;
     } libraries[] = {
         {LUA_GNAME, luaopen_base, state_base},       {LUA_TABLIBNAME, luaopen_table, state_table},
-        {LUA_STRLIBNAME, luaopen_string, state_string}, {LUA_MATHLIBNAME, luaopen_math, NULL},
+        {LUA_STRLIBNAME, luaopen_string, state_string}, {LUA_MATHLIBNAME, luaopen_math, state_math},
         {LUA_UTF8LIBNAME, luaopen_utf8, NULL},       {LUA_COLIBNAME, luaopen_coroutine, NULL},
     };
     for (size_t i = 0; i < MEMORY_COUNT(libraries); i++) {

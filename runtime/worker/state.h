@@ -32,6 +32,7 @@ struct state_demo {
 struct state {
     struct lua_State *lua;
     size_t heap_bytes, heap_limit;
+    bool sorted_json; /* while describing: names in byte order */
     struct state_demo demo;
 };
 

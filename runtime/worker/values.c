@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/bounds.h"
@@ -113,6 +114,7 @@ struct values_writer {
     struct buffer *out;
     const char *reason;
     int depth;
+    bool sorted; /* names in byte order */
 };
 
 static int values_write(struct values_writer *writer, int index);
@@ -139,25 +141,67 @@ static int values_write_array(struct values_writer *writer, int index, lua_Unsig
     return 0;
 }
 
-/* Sorted keys would cost a sort per object; the order only has to be the same for the same construction, which
- * describing and waking check through the tree text that the kit builds itself. */
+static int values_write_member(struct values_writer *writer, bool first)
+{
+    size_t length;
+    const char *name = lua_tolstring(writer->lua, -2, &length);
+
+    if (!first)
+        buffer_byte(writer->out, ',');
+    json_write_string(writer->out, (struct text){name, length});
+    buffer_byte(writer->out, ':');
+    return values_write(writer, lua_gettop(writer->lua));
+}
+
+static int values_compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The same with sorted names: a release's documents must not depend on a process's hash seed. */
+static int values_write_sorted(struct values_writer *writer, int index)
+{
+    lua_State *lua = writer->lua;
+    size_t count = 0;
+
+    lua_pushnil(lua);
+    for (; lua_next(lua, index); lua_pop(lua, 1), count++)
+        if (lua_type(lua, -2) != LUA_TSTRING)
+            return values_refuse(writer, "a table with both names and other keys");
+    const char **names = lua_newuserdatauv(lua, (count + 1) * sizeof *names, 0);
+    count = 0;
+    lua_pushnil(lua);
+    for (; lua_next(lua, index); lua_pop(lua, 1))
+        names[count++] = lua_tostring(lua, -2);
+    qsort(names, count, sizeof *names, values_compare_names);
+    buffer_byte(writer->out, '{');
+    for (size_t i = 0; i < count; i++) {
+        lua_pushstring(lua, names[i]);
+        lua_pushvalue(lua, -1);
+        lua_rawget(lua, index);
+        int result = values_write_member(writer, i == 0);
+        lua_pop(lua, 2);
+        if (result < 0)
+            return result;
+    }
+    lua_pop(lua, 1);
+    buffer_byte(writer->out, '}');
+    return 0;
+}
+
 static int values_write_object(struct values_writer *writer, int index)
 {
     bool first = true;
 
+    if (writer->sorted)
+        return values_write_sorted(writer, index);
     buffer_byte(writer->out, '{');
     lua_pushnil(writer->lua);
     while (lua_next(writer->lua, index)) {
-        size_t length;
         if (lua_type(writer->lua, -2) != LUA_TSTRING)
             return values_refuse(writer, "a table with both names and other keys");
-        const char *name = lua_tolstring(writer->lua, -2, &length);
-        if (!first)
-            buffer_byte(writer->out, ',');
+        int result = values_write_member(writer, first);
         first = false;
-        json_write_string(writer->out, (struct text){name, length});
-        buffer_byte(writer->out, ':');
-        int result = values_write(writer, lua_gettop(writer->lua));
         if (result < 0)
             return result;
         lua_pop(writer->lua, 1);
@@ -233,7 +277,7 @@ static int values_write(struct values_writer *writer, int index)
 
 int values_write_json(lua_State *lua, int index, struct buffer *out, const char **ret_reason)
 {
-    struct values_writer writer = {.lua = lua, .out = out};
+    struct values_writer writer = {.lua = lua, .out = out, .sorted = state_of(lua)->sorted_json};
     int top = lua_gettop(lua);
     int result = values_write(&writer, lua_absindex(lua, index));
 

@@ -36,7 +36,7 @@ static int worker_read_manifest(struct worker *worker, struct buffer *ret_digest
     if (bundle_find(&worker->bundle, TEXT(".vitrine/manifest.json"), &entry) < 0 || json_parse(&json, entry.contents, NULL) < 0)
         return ERROR_CORRUPT;
     const struct json_node *root = &json.nodes[0];
-    const struct json_node *show = json_get(&json, root, "show_error");
+    const struct json_node *show = json_get(&json, json_get(&json, root, "card"), "show_error");
     int64_t seed = 0;
     worker->app_file = json_string_copy(json_get(&json, root, "app_file"));
     worker->show_error = show && show->type == JSON_TRUE;

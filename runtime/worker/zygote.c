@@ -183,13 +183,13 @@ static void zygote_drop_gateway(struct zygote *zygote)
 
 /* -- the launcher's side -- */
 
-/* Of its privileges the zygote keeps what changing a worker's user and killing it take. */
+/* Of its privileges the zygote keeps what making a PID namespace, changing a worker's user and killing it take. */
 static int zygote_keep_capabilities(void)
 {
-    static const cap_value_t kept[] = {CAP_SETUID, CAP_SETGID, CAP_KILL};
+    static const cap_value_t kept[] = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_KILL};
     cap_t set = cap_init();
-    int result = set && cap_set_flag(set, CAP_PERMITTED, 3, kept, CAP_SET) == 0 &&
-                         cap_set_flag(set, CAP_EFFECTIVE, 3, kept, CAP_SET) == 0 && cap_set_proc(set) == 0
+    int result = set && cap_set_flag(set, CAP_PERMITTED, MEMORY_COUNT(kept), kept, CAP_SET) == 0 &&
+                         cap_set_flag(set, CAP_EFFECTIVE, MEMORY_COUNT(kept), kept, CAP_SET) == 0 && cap_set_proc(set) == 0
                      ? 0
                      : ERROR_SYSTEM;
     if (set)
@@ -227,6 +227,7 @@ static void zygote_config(struct zygote *zygote, struct message_in *in)
 static void zygote_take_gateway(struct zygote *zygote, struct message_in *in)
 {
     zygote_drop_gateway(zygote);
+    fd_set_nonblocking(in->fds[0]);
     channel_init(&zygote->gateway, in->fds[0], ROLE_ZYGOTE, ROLE_GATEWAY, CHANNEL_FDS);
     in->fds[0] = -1;
     zygote->has_gateway = true;
@@ -269,6 +270,7 @@ static int zygote_prepare(struct zygote *zygote)
     state_require(&zygote->state, "ui");
     state_require(&zygote->state, "ai");
     state_settle(&zygote->state);
+    map_hash(TEXT("")); /* draws the process key now: a locked worker may not ask for randomness */
     return zygote->signal_fd < 0 ? ERROR_SYSTEM : 0;
 }
 
