@@ -375,3 +375,16 @@ case("a close variable of the handler is closed when it fails", function(k)
     _G.on_close = nil
     equal(closed, true)
 end)
+
+case("a close variable of the handler is closed when its event is cancelled", function(k)
+    local closed = 0
+    _G.on_close = function() closed = closed + 1 end
+    k:describe(one "function(text) local x <close> = setmetatable({}, { __close = on_close }) ui.sleep(1) end")
+    k.host.now = {}
+    local event = coroutine.create(k.app.run)
+    assert(k.host.raw_resume(event, 1, k.json.array { "x" }, {}))
+    equal(closed, 0)
+    assert(coroutine.close(event))
+    _G.on_close = nil
+    equal(closed, 1)
+end)

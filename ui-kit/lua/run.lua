@@ -10,8 +10,8 @@ local values = require "values"
 
 local type, pairs, ipairs, next, error, pcall, select, tostring = type, pairs, ipairs, next, error, pcall,
     select, tostring
-local getmetatable, rawget, rawset = getmetatable, rawget, rawset
-local format, pack, unpack, traceback = string.format, table.pack, table.unpack, debug.traceback
+local getmetatable, setmetatable, rawget, rawset = getmetatable, setmetatable, rawget, rawset
+local format, unpack, traceback = string.format, table.unpack, debug.traceback
 local create, resume, status, close = coroutine.create, coroutine.resume, coroutine.status, coroutine.close
 
 local run = {}
@@ -253,28 +253,37 @@ local function raised(thread, object, state)
     return { kind = "error", message = text, traceback = traceback(thread, text), state = state }
 end
 
+-- What to do with one return of the handler's coroutine: a partial result goes out and it is resumed, until its end.
+local function take(f, state, thread, last, ok, ...)
+    if not ok then
+        local problem_value = raised(thread, (...), state)
+        close(thread)
+        error(problem_value, 0)
+    end
+    local over, count = status(thread) == "dead", select("#", ...)
+    if over and count == 0 and last then
+        return last
+    end
+    local data = write_outputs(f, { n = count, ... }, state)
+    if over then
+        return data
+    end
+    host.partial(data)
+    return take(f, state, thread, data, resume(thread))
+end
+
+-- A cancelled event is closed while its handler waits: what the handler opened is closed with it.
+local Guard = { __close = function(guard)
+    if status(guard[1]) == "suspended" then
+        close(guard[1])
+    end
+end }
+
 -- Runs the handler to its end; each coroutine.yield of the author's is a partial result.
 local function drive(f, inputs, state)
     local thread = create(f.fn)
-    local last
-    local step = pack(resume(thread, unpack(inputs, 1, inputs.n)))
-    while true do
-        if not step[1] then
-            local problem_value = raised(thread, step[2], state)
-            close(thread)
-            error(problem_value, 0)
-        end
-        local results = pack(select(2, unpack(step, 1, step.n)))
-        if status(thread) == "dead" then
-            if results.n == 0 and last then
-                return last
-            end
-            return write_outputs(f, results, state)
-        end
-        last = write_outputs(f, results, state)
-        host.partial(last)
-        step = pack(resume(thread))
-    end
+    local _ <close> = setmetatable({ thread }, Guard)
+    return (take(f, state, thread, nil, resume(thread, unpack(inputs, 1, inputs.n))))
 end
 
 local function first_values(f)
