@@ -5,48 +5,30 @@
 #ifndef GATEWAY_DEMO_H
 #define GATEWAY_DEMO_H
 
-#include "runtime/base/bundle.h"
-#include "runtime/base/json.h"
+#include "gateway/release.h"
 #include "runtime/base/map.h"
 
 struct gateway;
 struct demo_query;
-struct function_table;
+struct message_in;
 
-struct release {
+/* The header lines of a demo's answers. Counted: an answer under way keeps those it began with. */
+struct demo_lines {
     uint32_t holders;
-    uint64_t id;
-    uint64_t demo_id;
-    char *commit;            /* owned */
-    char *digest;            /* owned: SHA-256 of the bundle, hex */
-    int bundle_fd;           /* owned, read-only; dup it before giving it away */
-    struct bundle bundle;    /* mapped */
-    bool is_static;          /* sdk: static */
-    bool show_error;
-    struct text config, info, page; /* slices of the mapping: /config, /gradio_api/info, the rendered inner HTML */
-    char *etag;              /* owned: "\"<digest's head>\"" */
-    char *title, *emoji;     /* owned, may be NULL */
-    struct buffer page_html; /* composed on first use */
-    struct text page_etag;
-    struct json manifest;    /* .vitrine/manifest.json; borrows the mapping */
-    void *functions;         /* the call path's own view of the manifest; freed by functions_free */
-    void (*functions_free)(void *functions);
+    char *lines[3]; /* owned: for its own origin, for it when static, for the path address */
 };
-
-struct release *release_hold(struct release *release);
-void release_drop(struct release *release); /* NULL is fine; the last one unmaps and closes */
 
 struct demo {
     uint64_t id;
     char *owner, *name;          /* owned */
-    uint32_t holders;            /* routes and the call path; a deleted demo stays until the last drops it */
-    struct release *release;     /* the live one, held */
+    uint32_t holders;            /* table, routes and the call path; a deleted demo stays until the last drops it */
+    struct release *release;     /* the live one, held; NULL when there is none or it is not mapped now */
+    uint64_t release_id;         /* the live one's; 0: nothing was published yet */
     char *stage, *stage_reason;  /* owned; as the store last said */
     bool is_private, is_paused, is_deleted, is_stale; /* stale: to be looked up again before the next use */
     bool embedding_disabled;
     int64_t idle_ms;             /* -1: the operator's default */
-    char *origin_headers;        /* owned: lines for its own origin; see headers.h */
-    char *path_headers;          /* owned: lines for the path address */
+    struct demo_lines *lines;    /* held; NULL before the store's first answer */
     void *calls;                 /* the call path's own */
     uint64_t used_ms;            /* for the LRU */
 };
@@ -56,11 +38,11 @@ void demo_drop(struct demo *demo);
 
 struct demo_table {
     struct gateway *gateway;
-    struct map by_key;    /* "l:<label>", "p:<owner/name>" → struct demo_key */
+    struct map by_key;    /* "0ann-digits", "1ann/digits" → struct demo_key */
     struct map by_id;     /* → struct demo */
     struct map releases;  /* id → struct release, those with holders */
-    struct map queries;   /* key → struct demo_query under way */
-    struct map requests;  /* question id → struct demo_query */
+    struct map lookups;   /* key → struct demo_lookup under way */
+    struct map requests;  /* question id → struct demo_lookup */
 };
 
 void demo_table_init(struct demo_table *table, struct gateway *gateway);
@@ -78,6 +60,14 @@ typedef void demo_answer(void *context, int result, struct demo *demo, struct re
 struct demo_query *demo_find(struct demo_table *table, enum demo_by by, struct text name, demo_answer *answer,
                              void *context);
 void demo_query_cancel(struct demo_query *query);
+/* A message of the store: true when it belongs here. */
+bool demo_message(struct demo_table *table, struct message_in *message);
+/* The store is gone: whoever waits is answered ERROR_BUSY. */
+void demo_store_lost(struct demo_table *table);
+/* The lines every answer of this demo carries: on the path address, or on its own origin. They live as long as `lines`. */
+struct text demo_headers(const struct demo_lines *lines, const struct release *release, bool on_path);
+struct demo_lines *demo_lines_hold(struct demo_lines *lines);
+void demo_lines_drop(struct demo_lines *lines);
 /* The demo with this id if it is known, else NULL. Not held for the caller. */
 struct demo *demo_by_id(struct demo_table *table, uint64_t id);
 

@@ -1,5 +1,6 @@
 #include "gateway/files.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/demo.h"
@@ -107,10 +108,19 @@ static void reply_entry(struct http_exchange *exchange, struct release *release,
                                                         .owner = release_hold(release)});
 }
 
+static bool find(const struct release *release, struct text name, struct bundle_entry *ret_entry) {
+    return !is_hidden(name) && bundle_find(&release->bundle, name, ret_entry) == 0 &&
+           !(ret_entry->flags & BUNDLE_FLAG_GENERATED);
+}
+
+bool files_has(const struct release *release, struct text name) {
+    struct bundle_entry entry;
+    return find(release, name, &entry);
+}
+
 bool files_reply(struct http_exchange *exchange, struct demo_route *route, struct text name) {
     struct bundle_entry entry;
-    if (is_hidden(name) || bundle_find(&route->release->bundle, name, &entry) < 0 ||
-        (entry.flags & BUNDLE_FLAG_GENERATED))
+    if (!find(route->release, name, &entry))
         return false;
     reply_entry(exchange, route->release, &entry);
     return true;
@@ -140,7 +150,7 @@ void files_serve(struct gateway *gateway, struct http_exchange *exchange, struct
         buffer_byte(&index, '/');
     buffer_string(&index, "index.html");
     struct bundle_entry entry;
-    if (is_hidden(buffer_view(&index)) || bundle_find(&route->release->bundle, buffer_view(&index), &entry) < 0) {
+    if (!find(route->release, buffer_view(&index), &entry)) {
         reply_missing(exchange, route);
     } else if (slash) {
         reply_entry(exchange, route->release, &entry);

@@ -12,6 +12,7 @@ bool files_is_shown(const char *type);
 /* Answers with the file `name` of the route's release: 200, 206, 304 or 416. false (nothing was answered) when there is
  * no such file; what is generated or hidden (a segment begins with '.') counts as absent. */
 bool files_reply(struct http_exchange *exchange, struct demo_route *route, struct text name);
+bool files_has(const struct release *release, struct text name);
 /* Any slice of the release's mapping, e.g. release->config; `headers` as in http_memory. */
 void files_reply_slice(struct http_exchange *exchange, struct release *release, struct text body, struct text headers);
 

@@ -11,16 +11,22 @@
 #include "gateway/route.h"
 #include "gateway/site.h"
 #include "runtime/http/server.h"
+#include "runtime/loop/loop.h"
 
-struct channel;
-struct event_base;
+struct access;
 struct assets;
 struct calls;
 struct forward;
 struct limit_table;
-struct loop;
 struct metrics;
-struct access;
+
+enum gateway_peer { GATEWAY_PEER_STORE, GATEWAY_PEER_ZYGOTE, GATEWAY_PEER_INFER, GATEWAY_PEER_COUNT };
+
+/* One channel to a peer; a new one replaces it when that process restarted. */
+struct gateway_link {
+    struct gateway *gateway;
+    enum gateway_peer peer;
+};
 
 struct gateway {
     struct event_base *base;      /* borrowed from the loop */
@@ -35,7 +41,16 @@ struct gateway {
     struct metrics *metrics;
     struct access *access;
     struct calls *calls;          /* the call path's own */
-    bool ready;                   /* listeners and store are there */
+    char *site_headers, *file_headers, *asset_headers, *path_headers; /* owned: lines by surface, headers.h */
+    struct gateway_link links[GATEWAY_PEER_COUNT];
+    struct http_limits http_limits;
+    int listeners[8];             /* until the start: not accepting yet; -1 ends the list */
+    struct {
+        char *host, *demo_domain, *site_url, *share; /* owned: as the launcher said */
+        uint16_t port;
+    } config;
+    struct loop_timer stop_poll;
+    bool started;                 /* everything was handed over; requests are served */
     bool stopping;                /* no new calls; running ones get until stop_until_ms */
     bool public_metrics;
     bool trusted_proxy_set;
@@ -45,8 +60,6 @@ struct gateway {
     uint32_t worker_limit;        /* VITRINE_LIMIT_WORKERS */
     uint32_t next_request;        /* ids of questions to the store, shared by all parts */
 };
-
-enum gateway_peer { GATEWAY_PEER_STORE, GATEWAY_PEER_ZYGOTE, GATEWAY_PEER_INFER };
 
 struct message_in; /* runtime/wire/channel.h */
 
@@ -69,6 +82,19 @@ struct gateway_part {
     void (*metrics)(struct gateway *gateway, struct buffer *out);
 };
 extern const struct gateway_part calls_part;
+
+/* The life of the process. init: before anything is known; the rest as the launcher's messages come. */
+void gateway_init(struct gateway *gateway, struct loop *loop);
+void gateway_configure(struct gateway *gateway, struct text key, struct text value);
+void gateway_attach(struct gateway *gateway, enum gateway_peer peer, int fd);
+void gateway_listen(struct gateway *gateway, int fd);
+/* Opens what must be opened, makes the server. 0, or an error after saying what is wrong. */
+int gateway_start(struct gateway *gateway);
+/* Strangers may speak now: last, after the process gave up its rights. 0 or ERROR_SYSTEM. */
+int gateway_accept(struct gateway *gateway);
+/* Stops accepting, lets calls and answers finish, then stops the loop. */
+void gateway_stop(struct gateway *gateway, uint32_t grace_ms);
+void gateway_release(struct gateway *gateway);
 
 /* A fresh id for a question to the store; never 0. */
 static inline uint32_t gateway_next_request(struct gateway *gateway) {

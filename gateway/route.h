@@ -20,11 +20,12 @@ typedef void route_handler(struct gateway *gateway, struct http_exchange *exchan
 enum route_bucket { ROUTE_FREE, ROUTE_JOIN, ROUTE_UPLOAD, ROUTE_SIGN_IN, ROUTE_PUSH };
 
 struct route {
-    const char *pattern;   /* below the base, without leading '/': "config", or a prefix ending in '*': "gradio_api/run/*".
-                            * A pattern without '*' also matches with one trailing '/'. */
-    uint16_t methods;      /* HTTP_MASK()s; HEAD follows GET by itself, OPTIONS is answered for all */
-    uint8_t bucket;        /* enum route_bucket */
-    bool any_demo;         /* also for demos without a callable release (static, paused) */
+    /* Below the base, without leading '/'. "config": exactly that, or with one trailing '/'. "run/" + '*' at the end: a
+     * prefix. '*' at the beginning: a suffix. */
+    const char *pattern;
+    uint16_t methods; /* HTTP_MASK()s; HEAD follows GET by itself, OPTIONS is answered for all */
+    uint8_t bucket;   /* enum route_bucket */
+    bool any_demo;    /* also for static demos, which nothing can call */
     route_handler *handler;
 };
 
@@ -35,16 +36,18 @@ struct demo_route {
     const struct route *route;   /* NULL: none matched */
     struct demo *demo;           /* NULL on the site */
     struct release *release;     /* the one this request is for: the live one or a preview */
+    struct demo_lines *lines;    /* held: header lines of this answer */
     struct text path;            /* below the base, decoded once, without leading '/': "gradio_api/run/greet" */
     struct text rest;            /* what the '*' stands for: "greet"; path otherwise */
     bool on_path;                /* path address: sandboxed, opaque origin */
+    size_t base_length;          /* of the base in the request's raw path */
     char base[160];              /* "/" or "/spaces/ann/digits/-/" */
     char origin[288];            /* "http://ann-digits.localhost:7860", of the host this request came to */
     char client[48];             /* the client's address as text */
     /* ---- route.c, gateway.c ---- */
+    unsigned char address[16];   /* the client's */
     struct buffer decoded;
-    struct demo_query *query;
-    uint64_t queued_us;
+    struct demo_query *query;    /* while the store is asked */
 };
 
 /* Finds out what the request is for, then calls the handler, now or when the store has answered. The server's on_request. */

@@ -1,0 +1,95 @@
+#include "gateway/page.h"
+
+#include "gateway/assets.h"
+#include "gateway/demo.h"
+#include "gateway/files.h"
+#include "gateway/gateway.h"
+#include "runtime/base/encode.h"
+
+/* What the address says about colours: ?__theme=light|dark; anything else follows the visitor's system. */
+static enum release_theme theme_of(const struct http_exchange *exchange) {
+    struct buffer BUFFER_AUTO value = BUFFER_EMPTY;
+    if (encode_form_value(exchange->head.query, "__theme", &value) < 0)
+        return RELEASE_THEME_SYSTEM;
+    if (text_equal(buffer_view(&value), TEXT("dark")))
+        return RELEASE_THEME_DARK;
+    return text_equal(buffer_view(&value), TEXT("light")) ? RELEASE_THEME_LIGHT : RELEASE_THEME_SYSTEM;
+}
+
+static void write_head(const struct release *release, const struct assets *assets, struct buffer *out) {
+    const char *icon = assets_name(assets, "icon.svg");
+    const char *style = assets_name(assets, "kit.css");
+    const char *script = assets_name(assets, "kit.js");
+    buffer_string(out, "<meta charset=\"utf-8\">\n"
+                       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+                       "<meta name=\"color-scheme\" content=\"light dark\">\n<title>");
+    encode_html(out, text_from(release->title ? release->title : "Demo"));
+    buffer_string(out, "</title>\n");
+    if (icon)
+        buffer_format(out, "<link rel=\"icon\" type=\"image/svg+xml\" href=\"-/kit/%s\">\n", icon);
+    if (style)
+        buffer_format(out, "<link rel=\"stylesheet\" href=\"-/kit/%s\">\n", style);
+    if (script)
+        buffer_format(out, "<script type=\"module\" src=\"-/kit/%s\"></script>\n", script);
+}
+
+void page_compose(const struct release *release, const struct assets *assets, struct text theme, struct buffer *out) {
+    buffer_string(out, "<!doctype html>\n<html lang=\"en\"");
+    if (theme.length)
+        buffer_format(out, " data-theme=\"" TEXT_FORMAT "\"", TEXT_ARGUMENT(theme));
+    buffer_string(out, ">\n<head>\n");
+    write_head(release, assets, out);
+    buffer_string(out, "</head>\n<body class=\"vt-demo-page\">\n");
+    buffer_text(out, release->page);
+    buffer_string(out, "\n<script type=\"application/json\" id=\"vt-config\">");
+    json_write_for_html(out, release->config);
+    buffer_string(out, "</script>\n</body>\n</html>\n");
+}
+
+static struct text composed(struct gateway *gateway, struct release *release, enum release_theme theme) {
+    static const struct text words[RELEASE_THEMES] = {{"", 0}, {"light", 5}, {"dark", 4}};
+    struct buffer *html = &release->page_html[theme];
+    if (html->length == 0)
+        page_compose(release, gateway->assets, words[theme], html);
+    return buffer_view(html);
+}
+
+static void drop_release(void *owner) {
+    release_drop(owner);
+}
+
+void page_serve(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+    struct release *release = route->release;
+    if (release->is_static) {
+        files_serve(gateway, exchange, route);
+        return;
+    }
+    enum release_theme theme = theme_of(exchange);
+    struct buffer BUFFER_AUTO etag = BUFFER_EMPTY;
+    buffer_format(&etag, "\"%.16s-%llx-%d\"", release->digest, (unsigned long long)assets_version(gateway->assets), theme);
+    http_respond_memory(
+        exchange, &(struct http_memory){.body = composed(gateway, release, theme),
+                                        .etag = buffer_view(&etag),
+                                        .headers = TEXT("Content-Type: text/html; charset=utf-8\r\n"
+                                                        "Cache-Control: no-cache\r\n"),
+                                        .release = drop_release,
+                                        .owner = release_hold(release)});
+}
+
+static void serve_json(struct http_exchange *exchange, struct release *release, struct text json) {
+    if (!json.data) {
+        route_reply_detail(exchange, 404, "this demo has no interface to call: its files are served as they are");
+        return;
+    }
+    files_reply_slice(exchange, release, json, TEXT("Content-Type: application/json\r\nCache-Control: no-cache\r\n"));
+}
+
+void page_serve_config(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+    (void)gateway;
+    serve_json(exchange, route->release, route->release->config);
+}
+
+void page_serve_info(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+    (void)gateway;
+    serve_json(exchange, route->release, route->release->info);
+}

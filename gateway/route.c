@@ -1,0 +1,421 @@
+#include "gateway/route.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/access.h"
+#include "gateway/assets.h"
+#include "gateway/demo.h"
+#include "gateway/file.h"
+#include "gateway/files.h"
+#include "gateway/forward.h"
+#include "gateway/gateway.h"
+#include "gateway/limit.h"
+#include "gateway/metrics.h"
+#include "gateway/page.h"
+#include "gateway/status.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/encode.h"
+#include "runtime/base/json.h"
+#include "runtime/base/memory.h"
+
+#define GET HTTP_MASK(HTTP_GET)
+#define POST HTTP_MASK(HTTP_POST)
+#define ANY ((1u << HTTP_METHOD_COUNT) - 1)
+
+/* ---- handlers that are one line ---- */
+
+static void serve_kit(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+    if (!assets_reply(gateway->assets, exchange, route->rest))
+        http_reply_error(exchange, 404, "This file is of another version of the page. Load the page again.");
+}
+
+static void serve_embed(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+    (void)route;
+    http_exchange_decorate(exchange, text_from(gateway->asset_headers));
+    if (!assets_reply_stable(gateway->assets, exchange, "embed.js"))
+        http_reply_error(exchange, 404, "This server was built without its browser side.");
+}
+
+/* embed.js stands at the root, and so do the pieces that it imports beside itself. */
+static void serve_chunk(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+    http_exchange_decorate(exchange, text_from(gateway->asset_headers));
+    if (!assets_reply(gateway->assets, exchange, route->path))
+        http_reply_error(exchange, 404, "There is no such file here.");
+}
+
+static void serve_icon(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+    (void)route;
+    if (!assets_reply_stable(gateway->assets, exchange, "icon.svg"))
+        http_reply_error(exchange, 404, "This server was built without its browser side.");
+}
+
+static void serve_robots(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+    (void)gateway, (void)route;
+    http_reply(exchange, 200, TEXT("Content-Type: text/plain\r\nCache-Control: max-age=3600\r\n"),
+               TEXT("User-agent: *\nDisallow: /*/gradio_api/\nDisallow: /gradio_api/\n"));
+}
+
+/* ---- the tables ---- */
+
+static const struct route site_routes[] = {
+    {"-/kit/*", GET, ROUTE_FREE, true, serve_kit},
+    {"embed.js", GET, ROUTE_FREE, true, serve_embed},
+    {"chunk-*", GET, ROUTE_FREE, true, serve_chunk},
+    {"favicon.ico", GET, ROUTE_FREE, true, serve_icon},
+    {"robots.txt", GET, ROUTE_FREE, true, serve_robots},
+    {"healthz", GET, ROUTE_FREE, true, status_serve_health},
+    {"readyz", GET, ROUTE_FREE, true, status_serve_ready},
+    {"metrics", GET, ROUTE_FREE, true, status_serve_metrics},
+    {"login", POST, ROUTE_SIGN_IN, true, forward_serve},
+    {"login/link", GET, ROUTE_SIGN_IN, true, forward_serve},
+    {"*/git-receive-pack", POST, ROUTE_PUSH, true, forward_serve},
+    {"*", ANY, ROUTE_FREE, true, forward_serve},
+};
+
+/* Of every demo, behind the routes of the call path; the last row is the demo's own files. */
+static const struct route demo_routes[] = {
+    {"", GET, ROUTE_FREE, true, page_serve},
+    {"config", GET, ROUTE_FREE, false, page_serve_config},
+    {"gradio_api/info", GET, ROUTE_FREE, false, page_serve_info},
+    {"info", GET, ROUTE_FREE, false, page_serve_info},
+    {"-/kit/*", GET, ROUTE_FREE, true, serve_kit},
+    {"gradio_api/upload", POST, ROUTE_UPLOAD, false, forward_serve_demo},
+    {"upload", POST, ROUTE_UPLOAD, false, forward_serve_demo},
+    {"gradio_api/upload_progress", GET, ROUTE_FREE, false, forward_serve_demo},
+    {"gradio_api/file=*", GET, ROUTE_FREE, false, file_serve},
+    {"gradio_api/file/*", GET, ROUTE_FREE, false, file_serve},
+    {"file=*", GET, ROUTE_FREE, false, file_serve},
+    {"*", GET, ROUTE_FREE, true, files_serve},
+};
+
+/* ---- matching ---- */
+
+static bool matches(const char *pattern, struct text path, struct text *ret_rest) {
+    struct text wanted = text_from(pattern);
+    *ret_rest = path;
+    if (text_ends(wanted, TEXT("*"))) {
+        wanted.length--;
+        *ret_rest = text_skip(path, wanted.length);
+        return text_starts(path, wanted);
+    }
+    if (text_starts(wanted, TEXT("*")))
+        return text_ends(path, text_skip(wanted, 1));
+    if (text_ends(path, TEXT("/")) && path.length > 1)
+        path.length--;
+    return text_equal(path, wanted);
+}
+
+/* HEAD is GET without a body. */
+static unsigned mask_of(const struct http_head *head) {
+    return head->method == HTTP_HEAD ? GET : HTTP_MASK(head->method);
+}
+
+/* The first row for path and method; `*allowed` collects the methods of rows that match the path only. */
+static const struct route *find_route(const struct route *table, size_t count, struct demo_route *route,
+                                      unsigned *allowed) {
+    unsigned method = mask_of(&route->exchange->head);
+    bool is_static = route->release && route->release->is_static;
+    for (size_t i = 0; i < count; i++) {
+        struct text rest;
+        if ((is_static && !table[i].any_demo) || !matches(table[i].pattern, route->path, &rest))
+            continue;
+        if (table[i].methods & method) {
+            route->rest = rest;
+            return &table[i];
+        }
+        *allowed |= table[i].methods;
+    }
+    return NULL;
+}
+
+/* ---- answers of our own ---- */
+
+void route_reply_detail(struct http_exchange *exchange, int status, const char *sentence) {
+    struct buffer BUFFER_AUTO body = BUFFER_EMPTY;
+    buffer_byte(&body, '{');
+    json_write_member(&body, "detail", text_from(sentence));
+    json_write_member(&body, "error", text_from(sentence));
+    buffer_string(&body, "}");
+    http_reply(exchange, status, ROUTE_JSON, buffer_view(&body));
+}
+
+static void reply_method(struct http_exchange *exchange, unsigned allowed) {
+    struct buffer BUFFER_AUTO headers = BUFFER_EMPTY;
+    buffer_string(&headers, "Content-Type: application/json\r\nCache-Control: no-store\r\nAllow: OPTIONS");
+    for (int method = 0; method < HTTP_METHOD_COUNT; method++)
+        if (method != HTTP_OPTIONS && ((allowed & HTTP_MASK(method)) || (method == HTTP_HEAD && (allowed & GET))))
+            buffer_format(&headers, ", %s", http_method_name((enum http_method)method));
+    buffer_string(&headers, "\r\n");
+    http_reply(exchange, 405, buffer_view(&headers),
+               TEXT("{\"error\":\"This address does not take that method.\"}\n"));
+}
+
+/* Any page may call a demo: what a browser asks before it does. */
+static void reply_preflight(struct http_exchange *exchange) {
+    http_reply(exchange, 204,
+               TEXT("Access-Control-Allow-Methods: GET, HEAD, POST, OPTIONS\r\n"
+                    "Access-Control-Allow-Headers: content-type, authorization, range, x-gradio-user, "
+                    "x-gradio-server, last-event-id\r\n"
+                    "Access-Control-Max-Age: 600\r\n"),
+               TEXT(""));
+}
+
+static void reply_limited(struct demo_route *route, unsigned seconds) {
+    struct buffer BUFFER_AUTO headers = BUFFER_EMPTY;
+    metrics_limited(route->gateway->metrics);
+    buffer_format(&headers, "Content-Type: application/json\r\nCache-Control: no-store\r\nRetry-After: %u\r\n", seconds);
+    http_reply(route->exchange, 429, buffer_view(&headers),
+               TEXT("{\"detail\":\"Too many requests from your address. Wait a moment.\","
+                    "\"error\":\"Too many requests from your address. Wait a moment.\"}\n"));
+}
+
+/* ---- running the handler ---- */
+
+static bool take_token(struct demo_route *route, uint8_t bucket) {
+    static const enum limit_kind kinds[] = {
+        [ROUTE_JOIN] = LIMIT_JOIN,
+        [ROUTE_UPLOAD] = LIMIT_UPLOAD,
+        [ROUTE_SIGN_IN] = LIMIT_SIGN_IN,
+        [ROUTE_PUSH] = LIMIT_PUSH,
+    };
+    if (bucket == ROUTE_FREE)
+        return true;
+    uint64_t scope = bucket == ROUTE_JOIN && route->demo ? route->demo->id : 0;
+    unsigned wait =
+        limit_take(route->gateway->limits, kinds[bucket], route->address, scope, route->exchange->started_us / 1000);
+    if (wait)
+        reply_limited(route, wait);
+    return wait == 0;
+}
+
+static void run(struct demo_route *route, const struct route *row, unsigned allowed) {
+    struct http_exchange *exchange = route->exchange;
+    route->route = row;
+    if (!row && allowed)
+        reply_method(exchange, allowed);
+    else if (!row)
+        http_reply_error(exchange, 404, "There is no such address in this demo.");
+    else if (take_token(route, row->bucket))
+        row->handler(route->gateway, exchange, route);
+}
+
+/* A state-changing request to the site must not come from another site's page (it would carry the visitor's cookie). */
+static bool is_forged(const struct demo_route *route) {
+    const struct http_exchange *exchange = route->exchange;
+    unsigned safe = GET | HTTP_MASK(HTTP_HEAD) | HTTP_MASK(HTTP_OPTIONS);
+    if (HTTP_MASK(exchange->head.method) & safe)
+        return false;
+    struct text site = http_exchange_header(exchange, "sec-fetch-site");
+    struct text origin = http_exchange_header(exchange, "origin");
+    if (site.data)
+        return !text_equal(site, TEXT("same-origin")) && !text_equal(site, TEXT("none"));
+    return origin.data && !text_equal(origin, text_from(route->origin));
+}
+
+static void run_site(struct demo_route *route) {
+    unsigned allowed = 0;
+    const struct route *row = find_route(site_routes, MEMORY_COUNT(site_routes), route, &allowed);
+    if (is_forged(route))
+        http_reply_error(route->exchange, 403, "This request came from a page of another site and was not carried out.");
+    else
+        run(route, row, allowed);
+}
+
+static void run_demo(struct demo_route *route) {
+    const struct gateway_part *part = &calls_part;
+    unsigned allowed = 0;
+    if (route->exchange->head.method == HTTP_OPTIONS) {
+        reply_preflight(route->exchange);
+        return;
+    }
+    const struct route *row = find_route(part->routes, part->route_count, route, &allowed);
+    if (!row)
+        row = find_route(demo_routes, MEMORY_COUNT(demo_routes), route, &allowed);
+    /* The last row takes any path: it must not hide that an address of the API exists with another method. */
+    bool is_last = row == &demo_routes[MEMORY_COUNT(demo_routes) - 1];
+    if (is_last && allowed && !files_has(route->release, route->path))
+        row = NULL;
+    run(route, row, allowed);
+}
+
+/* ---- from host and path to a demo ---- */
+
+static void on_demo(void *context, int result, struct demo *demo, struct release *release) {
+    struct demo_route *route = context;
+    struct http_exchange *exchange = route->exchange;
+    route->query = NULL;
+    if (demo) {
+        route->demo = demo_hold(demo);
+        route->lines = demo_lines_hold(demo->lines);
+        http_exchange_decorate(exchange, demo_headers(route->lines, release, route->on_path));
+    }
+    if (release)
+        route->release = release_hold(release);
+    /* Until somebody may be let in, a private demo is not there. */
+    if (demo && demo->is_private)
+        result = ERROR_NOT_FOUND;
+    else if (demo && demo->is_paused)
+        result = ERROR_FORBIDDEN;
+    if (result == 0)
+        run_demo(route);
+    else
+        status_reply_no_demo(route, result);
+}
+
+static void find_demo(struct demo_route *route, enum demo_by by, struct text name) {
+    http_exchange_decorate(route->exchange, text_from(route->gateway->path_headers));
+    struct demo_query *query = demo_find(&route->gateway->demos, by, name, on_demo, route);
+    /* A cached answer came already, and the route may be gone with its exchange. */
+    if (query)
+        route->query = query;
+}
+
+/* The path below the base, decoded once. false: it was malformed and is answered. */
+static bool decode(struct demo_route *route, struct text path) {
+    if (encode_path(&route->decoded, path) < 0) {
+        http_reply_error(route->exchange, 400, "This address is malformed.");
+        return false;
+    }
+    struct text decoded = buffer_view(&route->decoded);
+    route->path = text_starts(decoded, TEXT("/")) ? text_skip(decoded, 1) : decoded;
+    return true;
+}
+
+static void copy_base(struct demo_route *route, struct text base) {
+    route->base_length = base.length;
+    memcpy(route->base, base.data, base.length);
+    route->base[base.length] = '\0';
+}
+
+/* "/spaces/ann/digits/-/…": the length of the base, or 0. `*ret_name` is "ann/digits". */
+static size_t cut_base(struct text path, struct text *ret_name) {
+    struct text rest = text_skip(path, 8);
+    if (!text_starts(path, TEXT("/spaces/")))
+        return 0;
+    struct text owner = text_cut(&rest, '/');
+    struct text name = text_cut(&rest, '/');
+    if (!rest.data || !text_is_name(owner) || !text_is_name(name) || !text_starts(rest, TEXT("-")) ||
+        (rest.length > 1 && rest.data[1] != '/'))
+        return 0;
+    *ret_name = (struct text){owner.data, owner.length + 1 + name.length};
+    return (size_t)(rest.data + 1 - path.data) + 1;
+}
+
+static void dispatch_path_demo(struct demo_route *route, size_t base_length, struct text name) {
+    struct text path = route->exchange->head.path;
+    http_exchange_decorate(route->exchange, text_from(route->gateway->path_headers));
+    route->on_path = true;
+    if (base_length > path.length) {
+        /* Relative addresses in the page need the final slash. */
+        struct buffer BUFFER_AUTO location = BUFFER_EMPTY;
+        buffer_format(&location, "Location: " TEXT_FORMAT "/\r\n", TEXT_ARGUMENT(path));
+        http_reply(route->exchange, 308, buffer_view(&location), TEXT(""));
+        return;
+    }
+    copy_base(route, text_head(path, base_length));
+    if (decode(route, text_skip(path, base_length - 1)))
+        find_demo(route, DEMO_BY_PATH, name);
+}
+
+/* The store decodes the site's paths itself; what no server should look at is refused here. */
+static bool site_path_is_safe(struct text path) {
+    struct buffer BUFFER_AUTO decoded = BUFFER_EMPTY;
+    if (encode_unpercent(&decoded, path, false) < 0)
+        return false;
+    struct text rest = text_skip(buffer_view(&decoded), 1);
+    while (rest.data) {
+        struct text segment = text_cut(&rest, '/');
+        if (text_equal(segment, TEXT("..")) || text_equal(segment, TEXT(".")) || text_find(segment, '\\') >= 0 ||
+            (segment.length == 0 && rest.data))
+            return false;
+    }
+    return true;
+}
+
+static void dispatch_site(struct demo_route *route) {
+    struct text path = route->exchange->head.path, name;
+    http_exchange_decorate(route->exchange, text_from(route->gateway->site_headers));
+    size_t base_length = cut_base(path, &name);
+    if (base_length) {
+        dispatch_path_demo(route, base_length, name);
+    } else if (!site_path_is_safe(path) && !text_equal(path, TEXT("*"))) {
+        http_reply_error(route->exchange, 400, "This address is malformed.");
+    } else {
+        copy_base(route, TEXT("/"));
+        route->path = text_skip(path, 1);
+        run_site(route);
+    }
+}
+
+static void dispatch_demo(struct demo_route *route, struct text label) {
+    http_exchange_decorate(route->exchange, text_from(route->gateway->path_headers));
+    copy_base(route, TEXT("/"));
+    if (decode(route, route->exchange->head.path))
+        find_demo(route, DEMO_BY_LABEL, label);
+}
+
+static struct demo_route *new_route(struct gateway *gateway, struct http_exchange *exchange) {
+    struct demo_route *route = malloc(sizeof(*route));
+    struct buffer BUFFER_AUTO origin = BUFFER_EMPTY;
+    if (!route)
+        abort();
+    /* The long arrays are written when they are known; only their first byte must be defined. */
+    memset(route, 0, offsetof(struct demo_route, base));
+    memset(&route->decoded, 0, sizeof(route->decoded));
+    route->query = NULL;
+    route->base[0] = '\0';
+    route->gateway = gateway;
+    route->exchange = exchange;
+    exchange->note = route;
+    limit_address(exchange, gateway->trusted_proxy_set ? gateway->trusted_proxy : NULL, route->address);
+    limit_format_address(route->address, route->client);
+    site_write_origin(&gateway->site, exchange->head.host, &origin);
+    size_t length = origin.length < sizeof(route->origin) ? origin.length : 0;
+    memcpy(route->origin, origin.data, length);
+    route->origin[length] = '\0';
+    return route;
+}
+
+void route_dispatch(void *context, struct http_exchange *exchange) {
+    struct gateway *gateway = context;
+    struct demo_route *route = new_route(gateway, exchange);
+    struct text label;
+    unsigned wait = limit_take(gateway->limits, LIMIT_REQUEST, route->address, 0, exchange->started_us / 1000);
+    if (wait) {
+        http_exchange_decorate(exchange, text_from(gateway->path_headers));
+        reply_limited(route, wait);
+        return;
+    }
+    switch (site_classify(&gateway->site, exchange->head.host, &label)) {
+    case SITE_SELF:
+        dispatch_site(route);
+        break;
+    case SITE_DEMO:
+        dispatch_demo(route, label);
+        break;
+    case SITE_UNKNOWN:
+        status_reply_unknown_host(route);
+        break;
+    }
+}
+
+static void free_route(struct demo_route *route) {
+    if (route->query)
+        demo_query_cancel(route->query);
+    release_drop(route->release);
+    demo_drop(route->demo);
+    demo_lines_drop(route->lines);
+    buffer_release(&route->decoded);
+    free(route);
+}
+
+void route_finished(void *context, struct http_exchange *exchange, int code) {
+    struct gateway *gateway = context;
+    struct demo_route *route = exchange->note;
+    metrics_finished(gateway->metrics, exchange, code);
+    access_write(gateway->access, exchange, route, code);
+    exchange->note = NULL;
+    if (route)
+        free_route(route);
+}
