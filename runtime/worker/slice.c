@@ -23,12 +23,15 @@ static bool slice_is_cancelled(const struct worker *worker)
                      atomic_load_explicit(&worker->page->deadline_event, memory_order_relaxed) == event->id);
 }
 
-/* An error with the position of the code that the hook interrupted (luaL_error would name its caller). */
-static int slice_raise(lua_State *lua, lua_Debug *record, const char *sentence)
+/* An error with the position of the Lua code that the hook interrupted (luaL_error would name its caller). */
+static int slice_raise(lua_State *lua, const char *sentence)
 {
-    lua_getinfo(lua, "Sl", record);
-    if (record->currentline > 0)
-        lua_pushfstring(lua, "%s:%d: %s", record->short_src, record->currentline, sentence);
+    lua_Debug frame = {.currentline = -1};
+
+    for (int level = 0; frame.currentline < 0 && lua_getstack(lua, level, &frame); level++)
+        lua_getinfo(lua, "Sl", &frame);
+    if (frame.currentline > 0)
+        lua_pushfstring(lua, "%s:%d: %s", frame.short_src, frame.currentline, sentence);
     else
         lua_pushstring(lua, sentence);
     return lua_error(lua);
@@ -37,15 +40,16 @@ static int slice_raise(lua_State *lua, lua_Debug *record, const char *sentence)
 /* Raised from the VM's next instruction. Stays armed: a pcall that swallows it meets it again at once. */
 static void slice_hook(lua_State *lua, lua_Debug *record)
 {
+    (void)record;
     struct worker *worker = slice_worker;
     char sentence[160];
 
     if (worker && worker->running && slice_is_cancelled(worker))
-        slice_raise(lua, record, "stopped: the visitor cancelled, or the call used up its time");
+        slice_raise(lua, "stopped: the visitor cancelled, or the call used up its time");
     if (slice_limit_ticks > 0 && slice_ticks >= slice_limit_ticks) {
         snprintf(sentence, sizeof sentence, "computed for more than %d ms without a pause; let others run with ui.sleep(0)",
                  (int)slice_limit_ticks * SLICE_TICK_MS);
-        slice_raise(lua, record, sentence);
+        slice_raise(lua, sentence);
     }
     lua_sethook(lua, NULL, 0, 0);
 }

@@ -279,6 +279,12 @@ local Guard = { __close = function(guard)
     end
 end }
 
+local closes_thread = { __close = function(guard)
+    if status(guard[1]) == "suspended" then
+        close(guard[1])
+    end
+end }
+
 -- Runs the handler to its end; each coroutine.yield of the author's is a partial result.
 local function drive(f, inputs, state)
     local thread = create(f.fn)
