@@ -47,7 +47,7 @@ static const struct profile_rule service_rules[] = {
     {.call = "brk"}, {.call = "munmap"}, {.call = "madvise"}, {.call = "mremap"},
     {.call = "mmap", .arguments = {ARG_WITHOUT(2, ~(uint64_t)(PROT_READ | PROT_WRITE))}},
     {.call = "mprotect", .arguments = {ARG_WITHOUT(2, ~(uint64_t)(PROT_READ | PROT_WRITE))}},
-    {.call = "clock_gettime"}, {.call = "clock_nanosleep"}, {.call = "nanosleep"}, {.call = "gettimeofday", .optional = 1},
+    {.call = "clock_gettime"}, {.call = "clock_getres"}, {.call = "timerfd_settime"}, {.call = "clock_nanosleep"}, {.call = "nanosleep"}, {.call = "gettimeofday", .optional = 1},
     {.call = "getrandom"}, {.call = "getpid"}, {.call = "gettid"}, {.call = "futex"}, {.call = "sched_yield"},
     {.call = "rt_sigaction"}, {.call = "rt_sigprocmask"}, {.call = "rt_sigreturn"}, {.call = "restart_syscall"},
     {.call = "sigaltstack"}, {.call = "tgkill"}, {.call = "exit"}, {.call = "exit_group"}, {.call = "getrusage"}, {.call = "set_robust_list"}, {.call = "rseq", .optional = 1},
