@@ -65,6 +65,20 @@ static void write_for_machines(struct buffer *line, enum log_level level, struct
     buffer_byte(line, '}');
 }
 
+/* Escapes make a message up to six times as long: it is shortened until the line fits. */
+static void write_line(struct buffer *line, enum log_level level, struct text message)
+{
+    for (;;) {
+        buffer_clear(line);
+        (as_json ? write_for_machines : write_for_people)(line, level, message);
+        buffer_byte(line, '\n');
+        if (line->length <= BOUNDS_LOG_LINE_BYTES || message.length == 0)
+            return;
+        size_t excess = (line->length - BOUNDS_LOG_LINE_BYTES + 5) / 6;
+        message.length -= excess < message.length ? excess : message.length;
+    }
+}
+
 void log_write(enum log_level level, const char *format, ...)
 {
     char message[BOUNDS_LOG_LINE_BYTES];
@@ -79,8 +93,7 @@ void log_write(enum log_level level, const char *format, ...)
         return;
     struct text text = {message, (size_t)length < sizeof message ? (size_t)length : sizeof message - 1};
     BUFFER_AUTO struct buffer line = BUFFER_EMPTY;
-    (as_json ? write_for_machines : write_for_people)(&line, level, text);
-    buffer_byte(&line, '\n');
+    write_line(&line, level, text);
     /* one write per line, so that lines of several processes do not mix; a full or closed stderr loses it */
     ssize_t put;
     do {
