@@ -62,3 +62,10 @@ foreach(folder ${unit_folders})
         set_tests_properties(${folder}/${stem} PROPERTIES TIMEOUT 120 LABELS unit)
     endforeach()
 endforeach()
+
+# The native hostile worker of tests/escape: outcomes count only without sanitizers.
+if(NOT VITRINE_SANITIZE AND TARGET vitrine_lockdown)
+    add_executable(hostile ${CMAKE_SOURCE_DIR}/tests/escape/hostile.c)
+    target_compile_options(hostile PRIVATE -Wno-unused-result -Wno-pedantic)
+    target_link_libraries(hostile PRIVATE vitrine_lockdown vitrine_base)
+endif()
