@@ -169,6 +169,7 @@ static const char *exit_reason(uint32_t exit, char *memory, size_t length) {
         {256 + SIGKILL, "it was killed, perhaps because the machine had no memory left"},
         {256 + SIGSYS, "it tried something that its sandbox does not allow"},
         {256 + SIGSEGV, "it crashed"},
+        {255, "its process could not be started"},
         {256 + SIGXCPU, "it used more time than a demo may have"},
     };
     for (size_t i = 0; i < MEMORY_COUNT(reasons); i++)

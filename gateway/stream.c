@@ -30,7 +30,8 @@ static void on_drain(void *context, struct http_exchange *exchange) {
 
 static void on_abort(void *context, struct http_exchange *exchange, int code) {
     struct stream *stream = context;
-    struct call *call = call_find_stream(&stream->calls->table, stream->call);
+    struct calls *calls = stream->calls;
+    struct call *call = call_find_stream(&calls->table, stream->call);
     (void)exchange;
     (void)code;
     if (call)
@@ -38,7 +39,7 @@ static void on_abort(void *context, struct http_exchange *exchange, int code) {
     if (stream->session)
         session_close_stream(stream->session, (uintptr_t)stream, clock_now_ms());
     stream_free(stream);
-    calls_arm(stream->calls);
+    calls_arm(calls);
 }
 
 static const struct http_handler stream_handler = {.on_drain = on_drain, .on_abort = on_abort};

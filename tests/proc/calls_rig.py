@@ -2,11 +2,13 @@
 
 The worker is a table of Python functions: function id → generator or function over (worker, stream, start). So every
 answer, crash and broken rule of a worker can be made on purpose."""
+import fcntl
 import http.client
 import itertools
 import json
 import os
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -123,6 +125,7 @@ class Rig:
     def on_begin(self, worker, values):
         worker.send("worker_ready", {"tree_digest": "t"})
 
+
     def publish(self, functions, **more):
         self.functions = functions
         page = b"<p>rig</p>"
@@ -138,8 +141,9 @@ class Rig:
         listener = socket.create_server(("127.0.0.1", 0))
         self.port = listener.getsockname()[1]
         ours, theirs = wire.pair()
-        self.process = subprocess.Popen([os.path.join(BIN, "vitrine-gateway")], pass_fds=(), env={**os.environ, **env},
-                                        preexec_fn=lambda: (os.dup2(theirs.fileno(), 3), None)[1], close_fds=False)
+        self.log = tempfile.TemporaryFile()  # the gateway's log, for whoever wants to look
+        self.process = run_with_fds([os.path.join(BIN, "vitrine-gateway")], [theirs], stderr=self.log,
+                                    env={**os.environ, "VITRINE_LIMIT_REQUESTS_PER_SECOND": "1000000", **env})
         theirs.close()
         self.launcher = wire.Channel(ours)
         settings = {"host": "localhost", "port": str(self.port), **config}
@@ -158,9 +162,15 @@ class Rig:
         ours, theirs = wire.pair()
         self.launcher.send("launcher_peer", {"role": ROLES[role]}, fds=[theirs.fileno()])
         theirs.close()
+        if role == "zygote" and self.real_zygote(ours):
+            return
         channel = wire.Channel(ours)
         setattr(self, role, channel)
         threading.Thread(target=getattr(self, "run_" + role), args=(channel,), daemon=True).start()
+
+    def real_zygote(self, end):
+        """RealRig starts one there; here it is played by run_zygote()."""
+        return False
 
     def run_launcher(self):
         while self.launcher.receive() is not None:
@@ -294,6 +304,71 @@ class Rig:
 
     def stream(self, session="s"):
         return Stream(self, session)
+
+
+def describe(folder):
+    """The bundle that the real describe program makes of a demo's folder."""
+    stage = b""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(parent, name)
+            relative = os.path.relpath(path, folder).encode()
+            contents = open(path, "rb").read()
+            stage += struct.pack("<IIQ", len(relative), 0o100644, len(contents)) + relative + contents
+    stage += struct.pack("<IIQ", 0, 0, 0)
+    with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as report:
+        source.write(stage)
+        source.seek(0)
+        run_with_fds([os.path.join(BIN, "vitrine-worker"), "describe"], [source, out, report]).wait()
+        report.seek(0)
+        out.seek(0)
+        contents = out.read()
+        assert contents.startswith(b"VTRNBND1"), report.read().decode()
+        return contents
+
+
+def run_with_fds(command, files, **more):
+    """Starts a program that finds these files (or sockets) as descriptors 3, 4, …"""
+    numbers = [os.dup(file.fileno()) for file in files]
+
+    def place():
+        high = [fcntl.fcntl(number, fcntl.F_DUPFD, 100) for number in numbers]
+        for target, number in enumerate(high, 3):
+            os.dup2(number, target)
+        os.closerange(3 + len(high), 1024)
+
+    process = subprocess.Popen(command, preexec_fn=place, close_fds=False, **more)
+    for number in numbers:
+        os.close(number)
+    return process
+
+
+class RealRig(Rig):
+    """The same with the real zygote and workers, for one demo's folder."""
+
+    def __init__(self, folder, config=None, env=None):
+        self.folder = folder
+        super().__init__([], {}, config, env)
+
+    def publish(self, functions, **more):
+        self.release_bytes[self.release] = describe(self.folder)
+
+    def real_zygote(self, end):
+        ours, theirs = wire.pair()
+        self.zygote_process = run_with_fds([os.path.join(BIN, "vitrine-worker"), "zygote"], [theirs])
+        theirs.close()
+        self.zygote = wire.Channel(ours)
+        self.zygote.send("launcher_config", {"key": "worker-uid-base", "value": "1000000"})
+        self.zygote.send("launcher_peer", {"role": ROLES["gateway"]}, fds=[end.fileno()])
+        end.close()
+        self.zygote.send("launcher_start")
+        assert self.zygote.receive()[0] == "child_ready"
+        return True
+
+    def stop(self):
+        super().stop()
+        self.zygote_process.kill()
+        self.zygote_process.wait()
 
 
 class Stream:
