@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/bounds.h"
@@ -24,6 +25,9 @@ void log_init(const char *program)
     const char *form = getenv("VITRINE_LOG");
     program_name = program;
     as_json = form && *form ? strcmp(form, "json") == 0 : !isatty(STDERR_FILENO);
+    /* gmtime_r() would read the zone file at its first use, which a locked process may not open. */
+    setenv("TZ", "UTC0", 1);
+    tzset();
 }
 
 void log_set_level(enum log_level level)
