@@ -13,6 +13,7 @@ local type, pairs, ipairs, tostring, error, pcall, select = type, pairs, ipairs,
 local math_type, format, sub, find, match, gsub = math.type, string.format, string.sub, string.find,
     string.match,
     string.gsub
+local utf8_offset = utf8.offset
 local byte, gmatch, min, concat, sort = string.byte, string.gmatch, math.min, table.concat, table.sort
 
 local check = {}
@@ -117,11 +118,19 @@ function check.suggestion(word, names)
     return "; there is " .. concat(sorted, ", ")
 end
 
+-- The beginning of a text, at most `bytes` long and never ending inside a character.
+function check.cut(text, bytes)
+    if #text <= bytes then
+        return text
+    end
+    return sub(text, 1, utf8_offset(text, 0, bytes + 1) - 1)
+end
+
 -- A value as an error message shows it: short, printable, without addresses.
 function check.show(value)
     local kind = type(value)
     if kind == "string" then
-        local text = gsub(sub(value, 1, 40), "[%c]", "?")
+        local text = gsub(check.cut(value, 40), "[%c]", "?")
         return format('the string "%s"%s', text, #value > 40 and "…" or "")
     elseif kind == "number" then
         return "the number " .. tostring(value)

@@ -6,7 +6,7 @@ local current = require "current"
 local host = require "host"
 local values = require "values"
 
-local type, pairs, error, tostring, setmetatable, sub = type, pairs, error, tostring, setmetatable, string.sub
+local type, pairs, error, tostring, setmetatable = type, pairs, error, tostring, setmetatable
 
 local messages = {}
 
@@ -25,7 +25,7 @@ function messages.text(owner, text)
     if type(text) ~= "string" and type(text) ~= "number" then
         check.fail("%s takes a text, not %s", owner, check.show(text))
     end
-    return sub(tostring(text), 1, bounds.toast_bytes)
+    return check.cut(tostring(text), bounds.toast_bytes)
 end
 
 local function read(owner, title, text, given)
