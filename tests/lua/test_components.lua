@@ -53,6 +53,7 @@ case("textbox shows text, numbers and truth values", function()
     equal(write("textbox", {}, 3.0), "3")
     equal(write("textbox", {}, true), "true")
     refuses("takes text, not a table", write("textbox", {}, {}))
+    refuses("takes text, not bytes that are not UTF-8", write("textbox", {}, "\xff"))
 end)
 
 case("textbox markup: area, field, button, help", function()

@@ -120,6 +120,13 @@ case("types are read as they are written in the definitions", function()
     equal(pcall(check.type, "strnig", 1), false)
 end)
 
+case("texts that cannot travel are refused", function(k)
+    contains(k:trouble [[return ui.blocks(function() ui.textbox { label = "\xff" } end)]],
+        'option "label" of textbox must be a string, not a string that is not UTF-8')
+    contains(k:trouble [[return ui.blocks(function() ui.markdown { value = ("x"):rep(2000000) } end)]],
+        'must be a string or a function, not a string of 2000000 bytes')
+end)
+
 case("texts are cut between characters", function()
     local check = require "check"
     equal(check.cut("abc", 3), "abc")

@@ -13,7 +13,7 @@ local type, pairs, ipairs, tostring, error, pcall, select = type, pairs, ipairs,
 local math_type, format, sub, find, match, gsub = math.type, string.format, string.sub, string.find,
     string.match,
     string.gsub
-local utf8_offset = utf8.offset
+local utf8_offset, utf8_len = utf8.offset, utf8.len
 local byte, gmatch, min, concat, sort = string.byte, string.gmatch, math.min, table.concat, table.sort
 
 local check = {}
@@ -129,7 +129,11 @@ end
 -- A value as an error message shows it: short, printable, without addresses.
 function check.show(value)
     local kind = type(value)
-    if kind == "string" then
+    if kind == "string" and #value > bounds.text_bytes then
+        return format("a string of %d bytes", #value)
+    elseif kind == "string" and not utf8_len(value) then
+        return "a string that is not UTF-8"
+    elseif kind == "string" then
         local text = gsub(check.cut(value, 40), "[%c]", "?")
         return format('the string "%s"%s', text, #value > 40 and "…" or "")
     elseif kind == "number" then
@@ -149,8 +153,8 @@ end
 
 -- Each kind: { test, words, words for several, what LuaCATS calls it (its name when absent) }.
 local kinds = {
-    string = { function(v) return type(v) == "string" and #v <= bounds.text_bytes end, "a string",
-        "strings" },
+    string = { function(v) return type(v) == "string" and #v <= bounds.text_bytes and utf8_len(v) ~= nil end,
+        "a string", "strings" },
     number = { function(v) return type(v) == "number" and v == v end, "a number", "numbers" },
     integer = { is_integer, "a whole number", "whole numbers" },
     boolean = { function(v) return type(v) == "boolean" end, "true or false", "true or false" },

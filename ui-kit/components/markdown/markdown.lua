@@ -5,7 +5,7 @@ local schema = require "schema"
 local html = require "html"
 local markup = require "markup"
 
-local type, find, gmatch, gsub, rep = type, string.find, string.gmatch, string.gsub, string.rep
+local type, find, gmatch, gsub, rep, utf8_len = type, string.find, string.gmatch, string.gsub, string.rep, utf8.len
 
 -- Text in a long string is indented like the code around it: takes the indent of the least indented line away. The
 -- first line counts when it is indented: else it stands right after the opening bracket.
@@ -50,6 +50,8 @@ return {
             return html.number(value)
         elseif type(value) ~= "string" then
             return nil, "takes text, not a " .. type(value)
+        elseif not utf8_len(value) then
+            return nil, "takes text, not bytes that are not UTF-8"
         end
         return dedent(value)
     end,

@@ -81,6 +81,8 @@ return {
             return value and "true" or "false"
         elseif type(value) ~= "string" then
             return nil, "takes text, not a " .. type(value)
+        elseif not utf8_len(value) then
+            return nil, "takes text, not bytes that are not UTF-8"
         end
         return value
     end,
