@@ -23,10 +23,10 @@ after(() => demo.stdin.end());
 
 const connect = (options = {}) => Client.connect(url, { events: ["data", "status", "log"], ...options });
 
-/** Everything a submission emits. */
+/** Everything a submission emits. Copied: the client goes on editing the objects it gave out. */
 async function collect(job) {
     const messages = [];
-    for await (const message of job) messages.push(message);
+    for await (const message of job) messages.push(structuredClone(message));
     return messages;
 }
 

@@ -61,7 +61,7 @@ class Worker:
         self.rig, self.slot, self.channel, self.window, self.page = rig, slot, wire.Channel(sock), window, page
         self.lock, self.seen, self.answers = threading.Lock(), [], {}
         self.calls = itertools.count(1)
-        self.ended = threading.Event()
+        self.dead = False
         threading.Thread(target=self.run, daemon=True).start()
 
     def send(self, name, values=None, stream=0):
@@ -101,10 +101,10 @@ class Worker:
             elif name == "call_answer" and values["call"] in self.answers:
                 self.answers[values["call"]][1] = (values["status"], values["body"])
                 self.answers[values["call"]][0].set()
-        self.ended.set()
 
     def crash(self, exit_status):
         """Ends like a process that died: the socket closes, then the zygote reports it."""
+        self.dead = True
         self.channel.sock.shutdown(socket.SHUT_RDWR)
         self.channel.close()
         self.rig.zygote.send("zygote_exited", {"slot": self.slot, "exit": exit_status})
@@ -142,7 +142,7 @@ class Rig:
         self.port = listener.getsockname()[1]
         ours, theirs = wire.pair()
         self.log = tempfile.TemporaryFile()  # the gateway's log, for whoever wants to look
-        self.process = run_with_fds([os.path.join(BIN, "vitrine-gateway")], [theirs], stderr=self.log,
+        self.process = run_with_fds([os.path.join(BIN, "vitrine-gateway")], [theirs], stdout=self.log, stderr=self.log,
                                     env={**os.environ, "VITRINE_LIMIT_REQUESTS_PER_SECOND": "1000000", **env})
         theirs.close()
         self.launcher = wire.Channel(ours)
@@ -264,7 +264,8 @@ class Rig:
                 channel.send("zygote_spawned", {"slot": values["slot"], "pid": 0})
             elif name == "zygote_kill":
                 self.kills.append(values["slot"])
-                channel.send("zygote_exited", {"slot": values["slot"], "exit": 256 + 9})
+                if not any(worker.dead for worker in self.workers if worker.slot == values["slot"]):
+                    channel.send("zygote_exited", {"slot": values["slot"], "exit": 256 + 9})
 
     # ---- inference ----
 

@@ -165,7 +165,7 @@ class Workers(unittest.TestCase):
                     act(worker, stream)
                 self.handlers[1] = misbehave
                 self.assertIn("rules of its sandbox", self.run_function("one", ["x"], 500)["error"])
-                self.assertIn(self.rig.workers[-1].slot, self.rig.kills)
+                self.wait_for(lambda: self.rig.workers[-1].slot in self.rig.kills)
 
     def test_a_hanging_handler_is_killed(self):
         burner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
@@ -179,7 +179,7 @@ class Workers(unittest.TestCase):
         began = time.time()
         self.assertIn("without a pause", self.run_function("one", ["x"], 500)["error"])
         self.assertGreater(time.time() - began, 0.9)
-        self.assertIn(self.rig.workers[0].slot, self.rig.kills)
+        self.wait_for(lambda: self.rig.workers[0].slot in self.rig.kills)
         self.handlers[1] = echo
         self.assertEqual(self.run_function("one", ["y"])["data"], ["y"])
 
