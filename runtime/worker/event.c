@@ -33,10 +33,19 @@ static void event_free(struct event *event)
 
 /* -- how an event ends -- */
 
+/* What the handler had put into ui.state before it failed stands in the error object. */
 static void event_send_failure(struct event *event, struct text error, struct text validation)
 {
-    struct message_event_failed message = {error, validation, TEXT("{}")};
+    BUFFER_AUTO struct buffer state = BUFFER_EMPTY;
+    lua_State *lua = event->coroutine;
 
+    if (lua_type(lua, -1) == LUA_TTABLE) {
+        lua_pushliteral(lua, "state");
+        if (lua_rawget(lua, -2) != LUA_TTABLE || values_write_json(lua, -1, &state, NULL) < 0)
+            buffer_clear(&state);
+        lua_pop(lua, 1);
+    }
+    struct message_event_failed message = {error, validation, state.length > 0 ? buffer_view(&state) : TEXT("{}")};
     channel_send_event_failed(&event->worker->channel, event->id, &message);
 }
 
