@@ -22,6 +22,7 @@ static const struct member manifest_members[] = {
     {"sdk", SHAPE_STRING, NEEDED},       {"title", SHAPE_STRING, NULLABLE},     {"emoji", SHAPE_STRING, NULLABLE},
     {"card", SHAPE_OBJECT, NULLABLE},    {"readme_html", SHAPE_STRING, NULLABLE}, {"functions", SHAPE_LIST, 0},
     {"models", SHAPE_STRINGS, 0},        {"tree_digest", SHAPE_STRING, 0},      {"limits", SHAPE_OBJECT, NULLABLE},
+    {"config_error", SHAPE_STRING, 0},
 };
 static const struct member function_members[] = {
     {"id", SHAPE_NUMBER, NEEDED},           {"api_name", SHAPE_STRING, NULLABLE},   {"visibility", SHAPE_STRING, 0},
@@ -155,17 +156,19 @@ static bool is_one_of(const struct json_node *node, const char *const *words, si
 
 /* -- the card -- */
 
-static void copy_member(const struct json *json, const struct json_node *from, const char *name, struct buffer *out)
+static bool copy_member(const struct json *json, const struct json_node *from, const char *name, struct buffer *out)
 {
     const struct json_node *node = json_get(json, from, name);
     if (node == NULL || node->type == JSON_NULL || node->raw.length > BOUNDS_CARD_MEMBER_BYTES)
-        return;
+        return false;
     json_write_name(out, name);
     buffer_text(out, node->raw);
+    return true;
 }
 
 static void write_card(const struct json *json, struct buffer *out)
 {
+    static const char *const of_both[] = {"title", "emoji", "sdk", "models"}; /* computed, else as in the card */
     static const char *const front_matter[] = {
         "colorFrom", "colorTo", "short_description", "license", "tags", "thumbnail", "base_path", "fullWidth", "header",
         "pipeline_tag", "library_name", "datasets", "disable_embedding", "custom_headers", "app_file",
@@ -174,10 +177,10 @@ static void write_card(const struct json *json, struct buffer *out)
     const struct json_node *card = json_get(json, root, "card");
     const struct json_node *pinned = json_get(json, card, "pinned");
     buffer_byte(out, '{');
-    copy_member(json, root, "title", out);
-    copy_member(json, root, "emoji", out);
-    copy_member(json, root, "sdk", out);
-    copy_member(json, root, "models", out);
+    for (size_t index = 0; index < MEMORY_COUNT(of_both); index++) {
+        if (!copy_member(json, root, of_both[index], out))
+            copy_member(json, card, of_both[index], out);
+    }
     for (size_t index = 0; index < MEMORY_COUNT(front_matter); index++)
         copy_member(json, card, front_matter[index], out);
     if (pinned != NULL && pinned->type == JSON_TRUE)
@@ -198,6 +201,10 @@ static int check_manifest(const struct bundle *bundle, bool model, struct buffer
     }
     const struct json_node *sdk = json_get(&json, &json.nodes[0], "sdk");
     const char *wrong = wrong_member(&json, &json.nodes[0], manifest_members, MEMORY_COUNT(manifest_members));
+    if (wrong == NULL && json_string(json_get(&json, &json.nodes[0], "config_error"), reason) == 0) {
+        json_release(&json);
+        return ERROR_UNSUPPORTED;
+    }
     if (wrong == NULL && !(model ? json_equals(sdk, "model") : is_one_of(sdk, sdks, MEMORY_COUNT(sdks))))
         wrong = "sdk";
     int result = wrong != NULL ? damaged(reason, wrong) : check_functions(&json, reason);

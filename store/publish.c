@@ -95,13 +95,29 @@ static void answer(struct publish *publish, int status)
         publish->state = OVER;
 }
 
+/* The line that says what is wrong: behind log lines and warnings. */
+static struct text main_line(struct text report)
+{
+    struct text first = report;
+    first = text_trim(text_cut(&first, '\n'));
+    while (report.length > 0) {
+        struct text line = text_trim(text_cut(&report, '\n'));
+        if (line.length > 0 && !text_starts(line, TEXT("log: ")) && !text_starts(line, TEXT("warning: ")))
+            return line;
+    }
+    return first;
+}
+
 /* The stage that a refused push leaves behind: card trouble is named apart. */
 static void keep_stage(struct publish *publish, struct text reason)
 {
-    bool card = text_starts(reason, TEXT("README.md"));
-    struct text first = reason;
-    repository_set_stage(&publish->store->database, publish->repository.id, card ? "CONFIG_ERROR" : "BUILD_ERROR",
-                         text_trim(text_cut(&first, '\n')));
+    struct text line = main_line(reason);
+    const char *stage = "BUILD_ERROR";
+    if (text_starts(line, TEXT("README.md")))
+        stage = "CONFIG_ERROR";
+    if (text_ends(line, TEXT("(NO_APP_FILE)")))
+        stage = "NO_APP_FILE";
+    repository_set_stage(&publish->store->database, publish->repository.id, stage, line);
 }
 
 static void refuse(struct publish *publish, struct text reason)
@@ -212,12 +228,24 @@ static void keep_work(struct job *job)
                                      publish->describe.digest);
 }
 
+/* What this server cannot run is stored like any repository, and its stage says so. */
+static void store_only(struct publish *publish)
+{
+    say_lines(publish, buffer_view(&publish->reason), "error");
+    say(publish, TEXT("Stored, but not published."));
+    repository_set_stage(&publish->store->database, publish->repository.id, "CONFIG_ERROR",
+                         buffer_view(&publish->reason));
+    answer(publish, 0);
+}
+
 static void keep_done(struct job *job)
 {
     struct publish *publish = (struct publish *)job;
     if (!job_ended(publish))
         return;
-    if (publish->result != 0 && publish->reason.length > 0)
+    if (publish->result == ERROR_UNSUPPORTED)
+        store_only(publish);
+    else if (publish->result != 0 && publish->reason.length > 0)
         refuse(publish, buffer_view(&publish->reason));
     else if (publish->result != 0)
         refuse_ours(publish);

@@ -57,6 +57,15 @@ int release_find_commit(struct database *database, int64_t repository_id, struct
     return release_read(&query, ret_release);
 }
 
+int release_find_previous(struct database *database, int64_t repository_id, struct release *ret_release)
+{
+    DATABASE_QUERY_AUTO struct database_query query;
+    database_query_start(&query, database,
+                         COLUMNS "WHERE repository_id = ? AND state = 'old' ORDER BY live_ms DESC, id DESC LIMIT 1", "i",
+                         repository_id);
+    return release_read(&query, ret_release);
+}
+
 int release_add(struct database *database, const struct release_draft *draft, int64_t *ret_id)
 {
     int result = database_run(database,

@@ -39,6 +39,8 @@ int release_find_live(struct database *database, int64_t repository_id, struct r
 /* The newest of the repository whose commit begins so (at least 7 digits) and that is not pending. */
 int release_find_commit(struct database *database, int64_t repository_id, struct text commit,
                         struct release *ret_release);
+/* The one that was live before the present one. */
+int release_find_previous(struct database *database, int64_t repository_id, struct release *ret_release);
 
 /* At start: each pending release whose commit is its repository's main goes live, the others are dropped, and so are bundles
  * that no release has. Returns how many went live, or an error. */

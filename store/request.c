@@ -104,6 +104,7 @@ void request_free(struct request *request)
     if (request == NULL)
         return;
     buffer_release(&request->path);
+    buffer_release(&request->lines);
     free(request);
 }
 

@@ -22,7 +22,7 @@ struct request {
     struct identity identity;       /* account.id 0: a stranger */
     struct text cookie;             /* the session's secret; borrows the head */
     bool bad_credential;            /* something was shown, and it is not valid */
-    const char *message;            /* of a form just handled, for the page that follows; static, or NULL */
+    struct buffer lines;            /* header lines that the exchange was decorated with */
 };
 
 /* Makes the request of a new exchange and hangs it on exchange->note; on_finished frees it. NULL when the path is

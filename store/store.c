@@ -272,6 +272,12 @@ void store_announce(struct store *store, const struct repository *repository, bo
                                   &(struct message_demo_changed){(uint64_t)repository->id, deleted});
 }
 
+void store_announce_tokens(struct store *store)
+{
+    if (store->gateway != NULL)
+        channel_send_tokens_changed(store->gateway, 0, &(struct message_tokens_changed){0});
+}
+
 struct trash_job {
     struct job job;
     char *data;

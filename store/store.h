@@ -68,6 +68,8 @@ void store_flush_soon(struct store *store);
 void store_event(struct store *store, const char *actor, const char *what, const char *object, const char *detail);
 /* Something that others cache has changed: tells gateway and inference backend. */
 void store_announce(struct store *store, const struct repository *repository, bool deleted);
+/* A token was revoked: whoever cached who it was must forget. */
+void store_announce_tokens(struct store *store);
 /* Deletes a repository with everything that belongs to it. 0 or an error. */
 int store_delete_repository(struct store *store, const struct repository *repository);
 

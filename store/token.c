@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/json.h"
+#include "store/pages.h"
 #include "store/secret.h"
 
 #define TOUCH_MS 3600000
@@ -69,6 +71,29 @@ int token_revoke(struct database *database, int64_t account_id, struct text name
     if (result == 0)
         return ERROR_NOT_FOUND;
     return result < 0 ? result : 0;
+}
+
+void token_list(struct database *database, int64_t account_id, struct buffer *out)
+{
+    DATABASE_QUERY_AUTO struct database_query query;
+    database_query_start(&query, database,
+                         "SELECT id, name, role, created_ms, used_ms FROM tokens WHERE account_id = ? ORDER BY id", "i",
+                         account_id);
+    while (database_query_step(&query) == 1) {
+        BUFFER_AUTO struct buffer used = BUFFER_EMPTY;
+        int64_t used_ms = database_query_integer(&query, 4);
+        if (used_ms != 0)
+            pages_write_age(&used, used_ms);
+        else
+            buffer_string(&used, "never");
+        json_write_comma(out);
+        buffer_format(out, "{\"id\":\"%lld\"", (long long)database_query_integer(&query, 0));
+        json_write_member(out, "name", database_query_text(&query, 1));
+        json_write_member(out, "role", database_query_text(&query, 2));
+        pages_write_time(out, "created", database_query_integer(&query, 3));
+        json_write_member(out, "used", buffer_view(&used));
+        buffer_byte(out, '}');
+    }
 }
 
 void token_touch(struct database *database, const struct identity *identity)

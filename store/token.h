@@ -18,6 +18,8 @@ int token_create(struct database *database, int64_t account_id, struct text name
 /* 0 and who it is, or ERROR_NOT_FOUND. */
 int token_identify(struct database *database, struct text token, struct identity *ret_identity);
 int token_revoke(struct database *database, int64_t account_id, struct text name); /* 0 or ERROR_NOT_FOUND */
+/* Appends the account's tokens as JSON objects with commas: id, name, role, created, created_iso, used. */
+void token_list(struct database *database, int64_t account_id, struct buffer *out);
 /* Notes that the token was used now; writes at most once an hour. */
 void token_touch(struct database *database, const struct identity *identity);
 

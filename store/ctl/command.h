@@ -1,0 +1,20 @@
+/* vitrine-ctl: administers a running platform over its admin socket. Each command is a row of a table (command.c). */
+#ifndef STORE_CTL_COMMAND_H
+#define STORE_CTL_COMMAND_H
+
+#include "runtime/base/buffer.h"
+
+/* Sends one request to the store and returns its status with the body, or a negative error. */
+typedef int command_ask(void *context, const char *method, const char *target, struct text body, struct buffer *ret_body);
+
+struct command {
+    command_ask *ask;
+    void *context;
+    int output_fd, error_fd, input_fd;
+};
+
+/* Runs `user add ann --admin` and so on (argv[0] is the first word). The exit status: 0, 1 after saying what went wrong,
+ * 2 after saying how it is used. */
+int command_run(struct command *command, int argc, char **argv);
+
+#endif
