@@ -121,7 +121,8 @@
 #define BOUNDS_INFER_TRIES 4                    /* pushed models that are tried at once */
 #define BOUNDS_INFER_IDLE_MS 300000             /* env; then a model is unloaded */
 #define BOUNDS_INFER_THREADS 1
-#define BOUNDS_INFER_SIDE 4096                  /* pixels of a model's input */
+#define BOUNDS_INFER_SIDE 2048                  /* pixels of a model's input */
+#define BOUNDS_INFER_BATCH_BYTES (64u << 20)
 #define BOUNDS_INFER_LABELS 100000
 #define BOUNDS_INFER_REASON_BYTES 512
 

@@ -1,0 +1,646 @@
+#include "runtime/infer/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/bounds.h"
+#include "runtime/base/error.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/base/map.h"
+#include "runtime/base/memory.h"
+#include "runtime/infer/model.h"
+#include "runtime/wire/channel.h"
+#include "sandbox/lockdown/lockdown.h"
+
+enum { CHILD_TOP_K = 5 };
+
+struct child_window {
+    struct tensor_window window;
+    size_t used; /* answers go round in the upper half; the worker fills from below */
+};
+
+enum child_op { CHILD_DESCRIBE, CHILD_RUN, CHILD_PIPELINE, CHILD_TRY };
+
+struct child_job {
+    struct child_job *next;
+    uint64_t id;
+    uint32_t slot;
+    struct model *model;
+    enum child_op op;
+    size_t top_k;
+    struct engine_input inputs[TENSOR_LIST_MAX]; /* bytes owned; in the model's order */
+    bool settled;                                /* answered */
+};
+
+struct child {
+    struct channel channel;
+    struct map models;  /* name → struct model */
+    struct map windows; /* slot → struct child_window */
+    struct child_job *first, **end;
+};
+
+/* -- answers -- */
+
+static void child_send(struct child *child, uint64_t id, int code, struct text body, struct text tensors)
+{
+    struct message_child_result result = {.job = id, .status = (uint32_t)-code, .body = body, .tensors = tensors};
+
+    if (channel_send_child_result(&child->channel, 0, &result) == ERROR_LIMIT) {
+        result = (struct message_child_result){.job = id, .status = (uint32_t)-ERROR_LIMIT,
+                                               .body = TEXT("the model's answer is too large for one message")};
+        channel_send_child_result(&child->channel, 0, &result);
+    }
+}
+
+/* The sentence in `reason` (of the model `name`) answers the job. */
+static void child_refuse(struct child *child, uint64_t id, struct text name, int code, struct text reason)
+{
+    struct buffer BUFFER_AUTO sentence = BUFFER_EMPTY;
+
+    buffer_format(&sentence, "model " TEXT_FORMAT ": ", TEXT_ARGUMENT(name));
+    buffer_text(&sentence, reason);
+    child_send(child, id, code, buffer_view(&sentence), TEXT(""));
+}
+
+static void child_fail(struct child *child, struct child_job *job, int code, const struct buffer *reason)
+{
+    child_refuse(child, job->id, text_from(job->model->name), code, buffer_view(reason));
+    job->settled = true;
+}
+
+static void child_free_job(struct child_job *job)
+{
+    for (size_t i = 0; i < TENSOR_LIST_MAX; i++)
+        free(job->inputs[i].bytes);
+    free(job);
+}
+
+/* -- windows and models -- */
+
+static void child_drop_window(struct child *child, uint32_t slot)
+{
+    struct child_window *window = map_remove_u64(&child->windows, slot);
+
+    if (!window)
+        return;
+    munmap(window->window.base, window->window.length);
+    free(window);
+}
+
+/* A window that could shrink under us would be a way to crash the owner's models: it must be sealed. */
+static void child_map_window(struct child *child, uint32_t slot, int fd)
+{
+    struct stat status;
+    int seals = fcntl(fd, F_GET_SEALS);
+
+    child_drop_window(child, slot);
+    if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &status) < 0 || status.st_size <= 0 ||
+        status.st_size > BOUNDS_TENSOR_WINDOW_BYTES)
+        return; /* its jobs are told that there is no window */
+    void *base = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (base == MAP_FAILED)
+        return;
+    struct child_window *window = MEMORY_NEW(struct child_window);
+    window->window = (struct tensor_window){base, (size_t)status.st_size};
+    map_set_u64(&child->windows, slot, window);
+}
+
+static void child_forget_model(struct child *child, struct text name)
+{
+    struct model *model = map_remove(&child->models, name);
+    struct buffer BUFFER_AUTO reason = BUFFER_EMPTY;
+
+    buffer_string(&reason, "it was replaced while the call waited; try again");
+    for (struct child_job *job = child->first; model && job; job = job->next)
+        if (job->model == model && !job->settled)
+            child_fail(child, job, ERROR_NOT_FOUND, &reason);
+    model_free(model);
+}
+
+/* -- a job's tensors -- */
+
+static struct tensor_window child_window_of(struct child *child, uint32_t slot)
+{
+    struct child_window *window = map_get_u64(&child->windows, slot);
+
+    return window ? window->window : (struct tensor_window){0};
+}
+
+/* Copies a tensor out of where it came: what the worker writes later changes nothing. */
+static int child_copy(struct engine_input *input, const struct tensor *tensor, const struct tensor_window *window)
+{
+    const unsigned char *from = tensor_bytes(tensor, window);
+
+    if (!from && tensor->byte_length > 0)
+        return ERROR_INVALID;
+    input->length = (size_t)tensor->byte_length;
+    input->bytes = memory_alloc(input->length + 1, 1);
+    if (input->length > 0)
+        memcpy(input->bytes, from, input->length);
+    input->rank = tensor->rank;
+    for (uint32_t i = 0; i < tensor->rank; i++)
+        input->shape[i] = (int64_t)tensor->shape[i];
+    return 0;
+}
+
+static int child_take_input(struct child_job *job, const struct tensor *tensor, const struct tensor_window *window, struct buffer *reason)
+{
+    const struct engine *engine = &job->model->engine;
+    int index = engine_find_input(engine, tensor->name);
+
+    if (index < 0 || job->inputs[index].bytes) {
+        buffer_format(reason, index < 0 ? "the model has no input \"" TEXT_FORMAT "\"; it has" : "the input \"" TEXT_FORMAT
+                      "\" was given twice; the model has", TEXT_ARGUMENT(tensor->name));
+        for (size_t i = 0; i < engine->input_count; i++)
+            buffer_format(reason, "%s \"%s\"", i ? "," : "", engine->inputs[i].name);
+        return ERROR_INVALID;
+    }
+    int result = engine_check(&engine->inputs[index], tensor, reason);
+    if (result == 0 && (result = child_copy(&job->inputs[index], tensor, window)) < 0)
+        buffer_format(reason, "the tensor \"" TEXT_FORMAT "\" could not be read", TEXT_ARGUMENT(tensor->name));
+    return result;
+}
+
+static int child_take_run(struct child_job *job, const struct tensor *tensors, int count, const struct tensor_window *window,
+                          struct buffer *reason)
+{
+    const struct engine *engine = &job->model->engine;
+
+    for (int i = 0; i < count; i++) {
+        int result = child_take_input(job, &tensors[i], window, reason);
+        if (result < 0)
+            return result;
+    }
+    for (size_t i = 0; i < engine->input_count; i++) {
+        if (job->inputs[i].bytes)
+            continue;
+        buffer_format(reason, "the model's input \"%s\" is missing", engine->inputs[i].name);
+        return ERROR_INVALID;
+    }
+    return 0;
+}
+
+static int child_take_picture(struct child_job *job, const struct tensor *tensors, int count, const struct tensor_window *window,
+                              struct buffer *reason)
+{
+    const struct pipeline *pipeline = &job->model->pipeline;
+    struct engine_input picture = {0};
+
+    if (!job->model->has_pipeline) {
+        buffer_text(reason, buffer_view(&job->model->pipeline_trouble));
+        return ERROR_INVALID;
+    }
+    if (count != 1 || !text_equal(tensors[0].name, TEXT("image")) || child_copy(&picture, &tensors[0], window) < 0) {
+        buffer_string(reason, "the pipeline takes one tensor, \"image\"");
+        return ERROR_INVALID;
+    }
+    struct engine_input *input = &job->inputs[0];
+    *input = (struct engine_input){.rank = 4, .shape = {1, pipeline->channels, pipeline->height, pipeline->width},
+                                   .length = pipeline_size(pipeline) * sizeof(float)};
+    input->bytes = memory_alloc(pipeline_size(pipeline), sizeof(float));
+    int result = pipeline_prepare(pipeline, &tensors[0], picture.bytes, (float *)(void *)input->bytes, reason);
+    free(picture.bytes);
+    return result;
+}
+
+static int child_read_arguments(struct child_job *job, struct text arguments, struct buffer *reason)
+{
+    struct json json = {0};
+    int64_t top_k = CHILD_TOP_K;
+    int result = arguments.length > 0 ? json_parse(&json, arguments, NULL) : 0;
+
+    if (result == 0 && json.count > 0) {
+        const struct json_node *task = json_get(&json, json.nodes, "task"), *top = json_get(&json, json.nodes, "top_k");
+        if (job->op == CHILD_PIPELINE && !json_equals(task, "image-classification"))
+            result = ERROR_UNSUPPORTED;
+        if (top && top->type != JSON_NULL && (!json_integer(top, &top_k) || top_k < 1))
+            result = ERROR_INVALID;
+    }
+    if (result == ERROR_UNSUPPORTED)
+        buffer_string(reason, "the pipeline's task must be \"image-classification\"");
+    else if (result < 0)
+        buffer_string(reason, "top_k must be a whole number of at least 1");
+    json_release(&json);
+    job->top_k = (size_t)top_k;
+    return result;
+}
+
+static int child_fill(struct child *child, struct child_job *job, const struct message_child_job *message, struct buffer *reason)
+{
+    struct tensor tensors[TENSOR_LIST_MAX];
+    struct tensor_window window = child_window_of(child, job->slot);
+
+    if (!job->model->opened) {
+        buffer_text(reason, buffer_view(&job->model->trouble));
+        return ERROR_INVALID;
+    }
+    if (job->op != CHILD_RUN && job->op != CHILD_PIPELINE)
+        return 0;
+    int result = child_read_arguments(job, message->arguments, reason);
+    if (result < 0)
+        return result;
+    int count = tensor_list_read(message->tensors, window.length, tensors, TENSOR_LIST_MAX);
+    if (count < 0) {
+        buffer_string(reason, "the tensors of this call are malformed or too large");
+        return count;
+    }
+    return (job->op == CHILD_RUN ? child_take_run : child_take_picture)(job, tensors, count, &window, reason);
+}
+
+/* -- running -- */
+
+static bool child_shapes_equal(const struct child_job *a, const struct child_job *b)
+{
+    for (size_t i = 0; i < a->model->engine.input_count; i++)
+        if (a->inputs[i].rank != b->inputs[i].rank ||
+            memcmp(a->inputs[i].shape, b->inputs[i].shape, a->inputs[i].rank * sizeof(int64_t)) != 0)
+            return false;
+    return true;
+}
+
+/* Every input must have the same number of rows, or an answer could not be cut apart again. */
+static bool child_can_batch(const struct child_job *job)
+{
+    const struct engine *engine = &job->model->engine;
+
+    if (!engine->batchable)
+        return false;
+    for (size_t i = 0; i < engine->input_count; i++)
+        if (job->inputs[i].shape[0] != job->inputs[0].shape[0] || job->inputs[i].shape[0] < 1)
+            return false;
+    return true;
+}
+
+static size_t child_job_bytes(const struct child_job *job)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < job->model->engine.input_count; i++)
+        total += job->inputs[i].length;
+    return total;
+}
+
+/* The jobs behind `job` that may run with it, itself first. */
+static size_t child_gather(struct child_job *job, struct child_job **group)
+{
+    size_t count = 1, bytes = child_job_bytes(job);
+
+    group[0] = job;
+    if (!child_can_batch(job))
+        return 1;
+    for (struct child_job *each = job->next; each && count < BOUNDS_INFER_BATCH; each = each->next) {
+        bool runs = each->op == CHILD_RUN || each->op == CHILD_PIPELINE;
+        if (each->settled || !runs || each->model != job->model || !child_shapes_equal(job, each))
+            continue;
+        if (bytes + child_job_bytes(each) > BOUNDS_INFER_BATCH_BYTES)
+            break;
+        bytes += child_job_bytes(each);
+        group[count++] = each;
+    }
+    return count;
+}
+
+static void child_join(struct child_job *const *group, size_t count, struct engine_input *joined)
+{
+    for (size_t i = 0; i < group[0]->model->engine.input_count; i++) {
+        const struct engine_input *one = &group[0]->inputs[i];
+        joined[i] = *one;
+        joined[i].length = one->length * count;
+        joined[i].shape[0] *= (int64_t)count;
+        joined[i].bytes = memory_alloc(joined[i].length + 1, 1);
+        for (size_t j = 0; j < count; j++)
+            memcpy(joined[i].bytes + j * one->length, group[j]->inputs[i].bytes, one->length);
+    }
+}
+
+/* Is every output `count` equal pieces along its first dimension? */
+static bool child_divides(const struct engine_answer *answer, uint64_t rows)
+{
+    for (size_t i = 0; i < answer->count; i++)
+        if (answer->tensors[i].rank == 0 || answer->tensors[i].shape[0] != rows)
+            return false;
+    return true;
+}
+
+/* The part of an output that belongs to one of `count` jobs. */
+static struct tensor child_piece(const struct tensor *tensor, size_t index, size_t count)
+{
+    struct tensor piece = *tensor;
+
+    if (count == 1)
+        return piece;
+    piece.shape[0] /= count;
+    piece.byte_length /= count;
+    piece.inline_bytes = text_head(text_skip(tensor->inline_bytes, index * piece.byte_length), piece.byte_length);
+    return piece;
+}
+
+static int child_pack(struct child *child, struct child_job *job, const struct tensor *tensors, size_t count, struct buffer *out)
+{
+    struct child_window *slot = map_get_u64(&child->windows, job->slot);
+    struct tensor_window window = slot ? slot->window : (struct tensor_window){0};
+    size_t start = slot ? slot->used : 0;
+
+    for (int round = 0; round < 2; round++) {
+        size_t used = round == 0 && start >= window.length / 2 ? start : window.length / 2, i = 0;
+        buffer_clear(out);
+        tensor_list_begin(out, (uint32_t)count);
+        while (i < count && tensor_list_add(out, &tensors[i], tensors[i].inline_bytes.data, &window, &used) == 0)
+            i++;
+        if (i < count)
+            continue;
+        if (slot)
+            slot->used = used;
+        return 0;
+    }
+    return ERROR_LIMIT;
+}
+
+static void child_answer_run(struct child *child, struct child_job *job, const struct tensor *pieces, size_t count)
+{
+    struct buffer BUFFER_AUTO list = BUFFER_EMPTY;
+    struct buffer BUFFER_AUTO reason = BUFFER_EMPTY;
+
+    if (child_pack(child, job, pieces, count, &list) < 0) {
+        buffer_format(&reason, "its answer is larger than %u MiB", BOUNDS_TENSOR_WINDOW_BYTES >> 21);
+        child_fail(child, job, ERROR_LIMIT, &reason);
+        return;
+    }
+    child_send(child, job->id, 0, TEXT(""), buffer_view(&list));
+    job->settled = true;
+}
+
+static void child_answer_picture(struct child *child, struct child_job *job, const struct tensor *logits)
+{
+    struct buffer BUFFER_AUTO body = BUFFER_EMPTY;
+    struct buffer BUFFER_AUTO reason = BUFFER_EMPTY;
+
+    if (logits->type != TENSOR_FLOAT32 || logits->rank != 2 || logits->shape[0] != 1 || logits->shape[1] < 1) {
+        buffer_format(&reason, "its output \"" TEXT_FORMAT "\" is not one row of scores", TEXT_ARGUMENT(logits->name));
+        child_fail(child, job, ERROR_INVALID, &reason);
+    } else if (pipeline_answer(&job->model->pipeline, (const float *)(const void *)logits->inline_bytes.data,
+                               (size_t)logits->shape[1], job->top_k, &body, &reason) < 0) {
+        child_fail(child, job, ERROR_INVALID, &reason);
+    } else {
+        child_send(child, job->id, 0, buffer_view(&body), TEXT(""));
+        job->settled = true;
+    }
+}
+
+static void child_answer(struct child *child, struct child_job *const *group, size_t count, const struct engine_answer *answer)
+{
+    struct tensor pieces[TENSOR_LIST_MAX];
+
+    for (size_t j = 0; j < count; j++) {
+        for (size_t i = 0; i < answer->count; i++)
+            pieces[i] = child_piece(&answer->tensors[i], j, count);
+        if (group[j]->op == CHILD_RUN)
+            child_answer_run(child, group[j], pieces, answer->count);
+        else
+            child_answer_picture(child, group[j], &pieces[0]);
+    }
+}
+
+static void child_run_alone(struct child *child, struct child_job *job)
+{
+    struct buffer BUFFER_AUTO reason = BUFFER_EMPTY;
+    struct engine_answer answer;
+
+    int result = engine_run(&job->model->engine, job->inputs, &answer, &reason);
+    if (result < 0) {
+        child_fail(child, job, result, &reason);
+        return;
+    }
+    child_answer(child, &job, 1, &answer);
+    engine_answer_clear(&answer);
+}
+
+/* Runs the group at once; false when that failed or the answer cannot be cut, and nothing was answered. */
+static bool child_run_together(struct child *child, struct child_job *const *group, size_t count)
+{
+    struct engine *engine = &group[0]->model->engine;
+    struct engine_input joined[TENSOR_LIST_MAX];
+    struct engine_answer answer;
+    struct buffer BUFFER_AUTO reason = BUFFER_EMPTY;
+
+    child_join(group, count, joined);
+    bool ran = engine_run(engine, joined, &answer, &reason) == 0;
+    if (ran && child_divides(&answer, (uint64_t)joined[0].shape[0]))
+        child_answer(child, group, count, &answer);
+    else if (ran)
+        engine->batchable = false;
+    for (size_t i = 0; i < engine->input_count; i++)
+        free(joined[i].bytes);
+    if (ran)
+        engine_answer_clear(&answer);
+    return ran && group[0]->settled;
+}
+
+static void child_run_models(struct child *child, struct child_job *job)
+{
+    struct child_job *group[BOUNDS_INFER_BATCH];
+    size_t count = child_gather(job, group);
+
+    if (count > 1 && child_run_together(child, group, count))
+        return;
+    for (size_t i = 0; i < count; i++)
+        child_run_alone(child, group[i]);
+}
+
+static void child_run_job(struct child *child, struct child_job *job)
+{
+    struct buffer BUFFER_AUTO body = BUFFER_EMPTY;
+    int result = 0;
+
+    if (job->op == CHILD_RUN || job->op == CHILD_PIPELINE) {
+        child_run_models(child, job);
+        return;
+    }
+    if (job->op == CHILD_DESCRIBE)
+        engine_describe(&job->model->engine, &body);
+    else
+        result = model_try(job->model, &body);
+    child_send(child, job->id, result, buffer_view(&body), TEXT(""));
+    job->settled = true;
+}
+
+/* -- messages -- */
+
+static int child_on_model(struct child *child, struct message_in *in)
+{
+    struct message_child_model message;
+
+    if (message_child_model_unpack(&message, in->body) < 0)
+        return ERROR_INVALID;
+    child_forget_model(child, message.name);
+    map_set(&child->models, message.name, model_load(message.name, fd_steal(&in->fds[0])));
+    return 0;
+}
+
+static int child_on_unload(struct child *child, struct message_in *in)
+{
+    struct message_child_unload message;
+
+    if (message_child_unload_unpack(&message, in->body) < 0)
+        return ERROR_INVALID;
+    child_forget_model(child, message.name);
+    return 0;
+}
+
+static int child_on_window(struct child *child, struct message_in *in)
+{
+    struct message_child_window message;
+
+    if (message_child_window_unpack(&message, in->body) < 0)
+        return ERROR_INVALID;
+    child_map_window(child, message.slot, in->fds[0]);
+    return 0;
+}
+
+static int child_on_window_gone(struct child *child, struct message_in *in)
+{
+    struct message_child_window_gone message;
+
+    if (message_child_window_gone_unpack(&message, in->body) < 0)
+        return ERROR_INVALID;
+    child_drop_window(child, message.slot);
+    return 0;
+}
+
+static int child_op_parse(struct text name)
+{
+    static const char *const names[] = {
+        [CHILD_DESCRIBE] = "describe", [CHILD_RUN] = "run", [CHILD_PIPELINE] = "pipeline", [CHILD_TRY] = "try"};
+
+    for (size_t i = 0; i < MEMORY_COUNT(names); i++)
+        if (text_equal(name, text_from(names[i])))
+            return (int)i;
+    return ERROR_UNSUPPORTED;
+}
+
+static int child_on_job(struct child *child, struct message_in *in)
+{
+    struct message_child_job message;
+    struct buffer BUFFER_AUTO reason = BUFFER_EMPTY;
+
+    if (message_child_job_unpack(&message, in->body) < 0)
+        return ERROR_INVALID;
+    struct model *model = map_get(&child->models, message.model);
+    int op = child_op_parse(message.op);
+    if (!model || op < 0) {
+        child_refuse(child, message.job, message.model, ERROR_UNSUPPORTED, TEXT("unknown operation"));
+        return 0;
+    }
+    struct child_job *job = MEMORY_NEW(struct child_job);
+    *job = (struct child_job){.id = message.job, .slot = message.slot, .model = model, .op = (enum child_op)op};
+    int result = child_fill(child, job, &message, &reason);
+    if (result < 0) {
+        child_fail(child, job, result, &reason);
+        child_free_job(job);
+        return 0;
+    }
+    *child->end = job;
+    child->end = &job->next;
+    return 0;
+}
+
+static int child_on_cancel(struct child *child, struct message_in *in)
+{
+    struct message_child_cancel message;
+
+    if (message_child_cancel_unpack(&message, in->body) < 0)
+        return ERROR_INVALID;
+    for (struct child_job *job = child->first; job; job = job->next) {
+        if (job->id != message.job || job->settled)
+            continue;
+        child_send(child, job->id, ERROR_CLOSED, TEXT("cancelled"), TEXT(""));
+        job->settled = true;
+    }
+    return 0;
+}
+
+/* A supervisor that breaks the protocol is no reason to go on. */
+static void child_on_message(void *context, struct message_in *in)
+{
+    static int (*const handlers[MESSAGE_COUNT])(struct child *, struct message_in *) = {
+        [MESSAGE_child_model] = child_on_model,   [MESSAGE_child_unload] = child_on_unload,
+        [MESSAGE_child_window] = child_on_window, [MESSAGE_child_window_gone] = child_on_window_gone,
+        [MESSAGE_child_job] = child_on_job,       [MESSAGE_child_cancel] = child_on_cancel,
+    };
+
+    if (!handlers[in->type] || handlers[in->type](context, in) < 0)
+        _exit(1);
+}
+
+/* -- the loop -- */
+
+/* Without its supervisor, or with a broken one, a child ends. */
+static void child_receive(struct child *child)
+{
+    if (channel_receive(&child->channel, child_on_message, child) < 0)
+        _exit(0);
+}
+
+static void child_flush(struct child *child)
+{
+    int result;
+
+    while ((result = channel_flush(&child->channel)) == ERROR_AGAIN) {
+        struct pollfd wait = {.fd = child->channel.fd, .events = POLLOUT};
+        poll(&wait, 1, -1);
+    }
+    if (result < 0)
+        _exit(0);
+}
+
+/* Runs all that came. Between two batches it looks for cancels and for what came meanwhile. */
+static void child_work(struct child *child)
+{
+    while (child->first) {
+        struct child_job *job = child->first;
+        if (!job->settled) {
+            child_run_job(child, job);
+            child_flush(child);
+            child_receive(child);
+            continue;
+        }
+        child->first = job->next;
+        if (!child->first)
+            child->end = &child->first;
+        child_free_job(job);
+    }
+}
+
+void child_run(int channel_fd)
+{
+    struct child child = {0};
+    const char *trouble = NULL;
+
+    if (lockdown_process(LOCKDOWN_PROFILE_INFER_CHILD, NULL, &trouble) < 0) {
+        log_error("a model's process was not started: %s failed (%s)", trouble ? trouble : "lock-down", strerror(errno));
+        _exit(LOCKDOWN_EXIT_BASE);
+    }
+    if (dup3(1, 2, 0) < 0 || fd_set_nonblocking(channel_fd) < 0)
+        _exit(1);
+    signal(SIGPIPE, SIG_IGN);
+    channel_init(&child.channel, channel_fd, ROLE_CHILD, ROLE_INFER, CHANNEL_FDS);
+    map_init(&child.models);
+    map_init(&child.windows);
+    child.end = &child.first;
+    for (;;) {
+        struct pollfd wait = {.fd = channel_fd, .events = POLLIN};
+        poll(&wait, 1, -1);
+        child_receive(&child);
+        child_work(&child);
+        child_flush(&child);
+    }
+}

@@ -1,0 +1,123 @@
+/* The inference backend's supervisor: knows which model belongs to whom, who waits for what, and which child runs it.
+ * It never looks into a model or a tensor; that is the children's business.
+ *
+ *   job arrives → its model is asked of the store once → the job waits in the schedule of the owner's child → the child,
+ *   when idle, gets the next batch → results go back to the gateway. A child that dies, takes too long or needs too much
+ *   memory fails the jobs it was given; those that still wait run in a fresh child. */
+#ifndef RUNTIME_INFER_SUPERVISOR_H
+#define RUNTIME_INFER_SUPERVISOR_H
+
+#include "runtime/infer/schedule.h"
+#include "runtime/base/bounds.h"
+#include "runtime/loop/control.h"
+
+struct supervisor_child;
+
+enum supervisor_state { SUPERVISOR_OPENING, SUPERVISOR_READY };
+
+/* A model under its name, as the store last gave it. */
+struct supervisor_model {
+    char *name;    /* owned */
+    enum supervisor_state state;
+    uint32_t request;               /* while opening */
+    char *digest;                   /* owned; when ready, like the rest */
+    int fd;                         /* the bundle, kept so that a new child can have it */
+    struct supervisor_child *child;
+    struct supervisor_model *next;  /* of the same child */
+    struct schedule waiting;        /* jobs, while opening */
+    size_t jobs;                    /* that name this model anywhere */
+    bool sent;                      /* the child has it */
+    bool retired;                   /* no longer in the map: freed with its last job */
+    uint64_t used_ms;
+};
+
+struct supervisor_job {
+    struct schedule_entry entry; /* first: entries are jobs */
+    uint64_t id, gateway_job;
+    uint32_t slot;
+    struct supervisor_model *model;
+    struct supervisor_child *child; /* given to it */
+    struct supervisor_job *next;    /* of the child's batch */
+    bool cancelled;
+    char *op;                       /* owned */
+    struct buffer arguments, tensors;
+};
+
+/* One process: an owner's models, or one pushed model on trial. */
+struct supervisor_child {
+    struct supervisor *supervisor;
+    char *owner;            /* owned; NULL for a trial */
+    uint32_t id;            /* the nursery's; 0: no process now */
+    struct channel *channel;
+    struct schedule schedule;
+    struct supervisor_job *batch; /* given, unanswered */
+    struct supervisor_model *models;
+    struct map windows;     /* slots it was sent (value: non-NULL) */
+    struct loop_timer patience;
+    struct loop_deferred turn;
+    const char *verdict;    /* why we killed it; NULL: we did not */
+    uint64_t used_ms;
+    bool ending;            /* freed once the nursery has reaped it */
+    uint32_t trial;         /* the store's request; owner NULL */
+    char *trial_name;       /* owned */
+    uint32_t trial_epoch;   /* of the store's connection */
+};
+
+struct supervisor {
+    struct loop loop;
+    struct control control;
+    struct channel *gateway, *store;
+    int nursery_fd;
+    struct loop_watch nursery_watch;
+    struct loop_timer sweep, farewell;
+    struct map models;    /* name → struct supervisor_model */
+    struct map owners;    /* owner → struct supervisor_child */
+    struct map processes; /* nursery id → struct supervisor_child */
+    struct map jobs;      /* our id → struct supervisor_job */
+    struct map gateway_jobs;
+    struct map demo_jobs; /* demo id → number of its jobs */
+    struct map windows;   /* slot → descriptor + 1 */
+    uint64_t next_job;
+    uint32_t next_process, next_request, store_epoch, trials;
+    uint64_t job_ms, idle_ms;
+    uint32_t children_max;
+    bool stopping;
+};
+
+/* Serves on the control channel `control_fd` until the launcher says stop. */
+void supervisor_run(int control_fd, int nursery_fd);
+
+/* -- supervisor_child.c -- */
+/* The owner's child, made when there is none. NULL when too many owners' models are busy. */
+struct supervisor_child *supervisor_child_of(struct supervisor *supervisor, struct text owner);
+/* Puts a job into the schedule of its model's child. */
+void supervisor_child_add(struct supervisor_child *child, struct supervisor_job *job);
+/* Ends the process; the batch it was given fails with `verdict` in the sentence. */
+void supervisor_child_kill(struct supervisor_child *child, const char *verdict);
+void supervisor_child_forget_window(struct supervisor *supervisor, uint32_t slot);
+/* Starts a trial of a pushed model in the bundle `fd`, which stays the caller's. */
+void supervisor_child_try(struct supervisor *supervisor, const struct message_model_try *message, int fd);
+/* The nursery has something to read. */
+void supervisor_child_on_nursery(void *context, int fd);
+/* Ends children that nobody needs any more: no model, no job. */
+void supervisor_child_sweep(struct supervisor *supervisor);
+
+/* -- supervisor_model.c -- */
+/* Finds or opens the model and queues the job at it. */
+void supervisor_model_add(struct supervisor *supervisor, struct text name, struct supervisor_job *job);
+void supervisor_model_on_opened(struct supervisor *supervisor, struct message_in *in);
+void supervisor_model_on_missing(struct supervisor *supervisor, struct message_in *in);
+void supervisor_model_on_changed(struct supervisor *supervisor, struct message_in *in);
+/* The store's connection is new: asks again what was not answered. */
+void supervisor_model_ask_again(struct supervisor *supervisor);
+/* One job less; frees a retired model with the last. */
+void supervisor_model_drop_job(struct supervisor *supervisor, struct supervisor_model *model);
+/* Unloads what nobody used for long. */
+void supervisor_model_sweep(struct supervisor *supervisor);
+
+/* -- supervisor.c: ends of a job; each frees it -- */
+void supervisor_finish(struct supervisor *supervisor, struct supervisor_job *job, const struct message_child_result *result);
+void supervisor_fail(struct supervisor *supervisor, struct supervisor_job *job, int code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,313 @@
+"""vitrine-infer, the real binary, between a gateway and a store played by the test."""
+
+import json
+import mmap
+import os
+import pathlib
+import signal
+import struct
+import time
+import unittest
+
+import sys
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import infer_harness as harness
+from infer_harness import Infer, Peer, digits, read_tensors, tensors
+
+PICTURE = '{"task":"image-classification","top_k":3}'
+
+
+def picture(name):
+    side, pixels = harness.digit_pixels(name)
+    return tensors(("image", "uint8", [side, side, 1], pixels))
+
+
+def add(a, b):
+    return tensors(("a", "float32", [1, 2], a), ("b", "float32", [1, 2], b))
+
+
+class InferCase(unittest.TestCase):
+    config = {}
+
+    def setUp(self):
+        self.infer = Infer(**self.config)
+        self.addCleanup(self.infer.close)
+        self.infer.models = {"vitrine/digits": digits(), "ann/add": {"onnx/model.onnx": harness.model_add()},
+                             "bob/add": {"onnx/model.onnx": harness.model_add()},
+                             "eve/endless": {"onnx/model.onnx": harness.model_endless()},
+                             "eve/hungry": {"onnx/model.onnx": harness.model_hungry()}}
+
+
+class Answers(InferCase):
+    def test_reads_the_drawn_digits(self):
+        for name, digit in (("three.png", "3"), ("seven.png", "7")):
+            status, body, _ = self.infer.call("vitrine/digits", "pipeline", PICTURE, picture(name))
+            self.assertEqual(status, 0, body)
+            labels = json.loads(body)
+            self.assertEqual(labels[0]["label"], digit)
+            self.assertGreater(labels[0]["score"], 0.8)
+            self.assertEqual(len(labels), 3)
+            self.assertEqual(sorted(labels, key=lambda each: -each["score"]), labels)
+        self.assertEqual(self.infer.asked, ["vitrine/digits"], "the store is asked once")
+
+    def test_describes_a_model(self):
+        status, body, _ = self.infer.call("ann/add", "describe")
+        self.assertEqual(status, 0, body)
+        self.assertEqual(json.loads(body), {"inputs": [{"name": "a", "type": "float32", "shape": [-1, 2]},
+                                                       {"name": "b", "type": "float32", "shape": [-1, 2]}],
+                                            "outputs": [{"name": "sum", "type": "float32", "shape": [-1, 2]}]})
+
+    def test_runs_any_model(self):
+        status, body, answer = self.infer.call("ann/add", data=add([1, 2], [10, 20]))
+        self.assertEqual((status, body), (0, ""))
+        self.assertEqual(read_tensors(answer), {"sum": ([1, 2], [11, 22])})
+
+    def test_answers_of_a_batch_go_to_their_askers(self):
+        jobs = [self.infer.job("ann/add", data=add([i, i], [1, 2]), demo=i % 5 + 1) for i in range(60)]
+        for i, job in enumerate(jobs):
+            status, body, answer = self.infer.result(job)
+            self.assertEqual(status, 0, body)
+            self.assertEqual(read_tensors(answer)["sum"][1], [i + 1, i + 2])
+
+    def test_different_rows_are_not_mixed(self):
+        one = self.infer.job("ann/add", data=add([1, 1], [1, 1]))
+        two = self.infer.job("ann/add", data=tensors(("a", "float32", [2, 2], [1, 2, 3, 4]), ("b", "float32", [2, 2], [1] * 4)))
+        self.assertEqual(read_tensors(self.infer.result(two)[2])["sum"], ([2, 2], [2, 3, 4, 5]))
+        self.assertEqual(read_tensors(self.infer.result(one)[2])["sum"], ([1, 2], [2, 2]))
+
+    def test_large_tensors_go_through_the_window(self):
+        fd = os.memfd_create("window", os.MFD_ALLOW_SEALING)
+        os.ftruncate(fd, 4 << 20)
+        import fcntl
+        fcntl.fcntl(fd, 1033, 2 | 4)  # F_ADD_SEALS: shrink, grow
+        self.addCleanup(os.close, fd)
+        self.infer.gateway.send("infer_window", [fd], slot=9)
+        with mmap.mmap(fd, 4 << 20) as window:
+            rows, size = 50000, 400000
+            window[0:size] = struct.pack("<100000f", *range(100000))
+            window[size:2 * size] = struct.pack("<100000f", *[1] * 100000)
+            data = tensors(("a", "float32", [rows, 2], (0, size)), ("b", "float32", [rows, 2], (size, size)))
+            status, body, answer = self.infer.call("ann/add", data=data, slot=9)
+            self.assertEqual(status, 0, body)
+            self.assertEqual(read_tensors(answer, window)["sum"], ([rows, 2], list(range(1, 100001))))
+        self.infer.gateway.send("infer_window_gone", slot=9)
+        status, body, _ = self.infer.call("ann/add", data=data, slot=9)
+        self.assertNotEqual(status, 0)
+        self.assertIn("malformed", body)
+
+
+class Refusals(InferCase):
+    def refused(self, *arguments, **named):
+        status, body, _ = self.infer.call(*arguments, **named)
+        self.assertNotEqual(status, 0)
+        return body
+
+    def test_says_which_input_is_wrong(self):
+        wrong = [
+            (tensors(("a", "float32", [1, 3], [1, 2, 3]), ("b", "float32", [1, 2], [1, 2])),
+             'model ann/add: the model\'s input "a" has the shape [any, 2], but the tensor\'s is [1, 3]'),
+            (tensors(("a", "int64", [1, 2], [1, 2]), ("b", "float32", [1, 2], [1, 2])),
+             'model ann/add: the model\'s input "a" takes float32, not int64'),
+            (tensors(("a", "float32", [1, 2], [1, 2])), 'model ann/add: the model\'s input "b" is missing'),
+            (tensors(("c", "float32", [1, 2], [1, 2])), 'model ann/add: the model has no input "c"; it has "a", "b"'),
+            (b"\xff\xff\xff\xff", "model ann/add: the tensors of this call are malformed or too large"),
+        ]
+        for data, sentence in wrong:
+            self.assertEqual(self.refused("ann/add", data=data), sentence)
+
+    def test_a_model_that_is_not_there(self):
+        self.assertEqual(self.refused("ann/none"), "model ann/none: there is no such model")
+        self.infer.models["ann/none"] = self.infer.models["ann/add"]
+        self.assertEqual(self.infer.call("ann/none", data=add([1, 2], [3, 4]))[0], 0, "it is asked for again")
+
+    def test_names_and_operations(self):
+        self.assertIn("owner/name", self.refused("../etc"))
+        self.assertIn("describe, run or pipeline", self.refused("ann/add", "try"))
+        self.assertIn("image-classification", self.refused("vitrine/digits", "pipeline", '{"task":"other"}', picture("three.png")))
+        self.assertIn("preprocessor_config.json", self.refused("ann/add", "pipeline", PICTURE, picture("three.png")))
+        self.assertIn("top_k", self.refused("vitrine/digits", "pipeline", '{"task":"image-classification","top_k":0}', b""))
+
+    def test_files_that_are_no_models(self):
+        good = harness.model_add()
+        custom = harness.onnx([harness.node("Evil", ["a"], ["b"], domain="com.evil")], [("a", 1, (1,))], [("b", 1, (1,))], domains=("", "com.evil"))
+        outside = harness.member(1, 2) + harness.member(2, 1) + harness.member(8, "w") + harness.member(14, 1) + harness.member(
+            13, harness.member(1, "location") + harness.member(2, "/etc/passwd"))
+        external = harness.onnx([harness.node("Add", ["a", "w"], ["b"])], [("a", 1, (2,))], [("b", 1, (2,))], [outside])
+        for name, content in (("empty", b""), ("noise", os.urandom(5000)), ("cut", good[:len(good) // 2]), ("custom", custom), ("external", external)):
+            self.infer.models[f"ann/{name}"] = {"onnx/model.onnx": content}
+            self.assertIn("onnx/model.onnx", self.refused(f"ann/{name}"), name)
+        self.assertEqual(self.infer.call("ann/add", data=add([1, 2], [3, 4]))[0], 0, "the owner's other model lives on")
+
+    def test_a_damaged_bundle(self):
+        self.infer.models["ann/add"] = {"README.md": b"nothing"}
+        self.assertIn("no onnx/model.onnx", self.refused("ann/add"))
+
+    def test_one_demo_cannot_fill_the_queue(self):
+        jobs = [self.infer.job("late/model", demo=1) for _ in range(70)]
+        self.infer.gateway.socket.settimeout(5)
+        refused = [self.infer.gateway.receive()[1] for _ in range(6)]
+        self.assertEqual([each["job"] for each in refused], jobs[64:])
+        self.assertIn(b"too many model calls of this demo", refused[0]["body"])
+        other = self.infer.job("late/model", demo=2)
+        self.assertIn("no such model", self.infer.result(other)[1])
+
+
+class Crashes(InferCase):
+    config = {"limit_infer_job_ms": 1500}
+
+    def endless(self, demo=1):
+        return self.infer.job("eve/endless", data=tensors(("rounds", "int64", [], [1 << 60]), ("start", "float32", [1], [1])), demo=demo)
+
+    def wait_children(self, count):
+        deadline = time.monotonic() + 10
+        while len(self.infer.children()) != count and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertEqual(len(self.infer.children()), count)
+
+    def test_a_killed_child_fails_its_calls_and_comes_back(self):
+        job = self.endless()
+        time.sleep(0.2)
+        self.infer.serve_store()
+        self.wait_children(1)
+        time.sleep(0.3)
+        os.kill(self.infer.children()[0], signal.SIGKILL)
+        status, body, _ = self.infer.result(job)
+        self.assertNotEqual(status, 0)
+        self.assertTrue(body.startswith("the model eve/endless was ended by the system"), body)
+        status, body, answer = self.infer.call("eve/endless", data=tensors(("rounds", "int64", [], [3]), ("start", "float32", [1], [1])))
+        self.assertEqual((status, read_tensors(answer)["end"][1]), (0, [8]), body)
+
+    def test_a_segfault_is_named(self):
+        job = self.endless()
+        time.sleep(0.2)
+        self.infer.serve_store()
+        self.wait_children(1)
+        time.sleep(0.3)
+        os.kill(self.infer.children()[0], signal.SIGSEGV)
+        self.assertIn("crashed (signal 11)", self.infer.result(job)[1])
+
+    def test_an_endless_model_is_stopped_and_hurts_no_other_owner(self):
+        job = self.endless()
+        started = time.monotonic()
+        status, body, answer = self.infer.call("ann/add", data=add([1, 2], [3, 4]))
+        self.assertEqual(status, 0, body)
+        self.assertLess(time.monotonic() - started, 1.4, "it did not wait for the endless one")
+        self.assertIn("took too long", self.infer.result(job)[1])
+
+    def test_a_hungry_model_gets_words(self):
+        status, body, _ = self.infer.call("eve/hungry", data=tensors(("size", "int64", [1], [4 << 30])))
+        self.assertNotEqual(status, 0)
+        self.assertIn("eve/hungry", body)
+        self.assertEqual(self.infer.call("ann/add", data=add([1, 2], [3, 4]))[0], 0)
+
+    def test_a_child_has_nothing_but_its_channel(self):
+        self.assertEqual(self.infer.call("ann/add", data=add([1, 2], [3, 4]))[0], 0)
+        (child,) = self.infer.children()
+        status = pathlib.Path(f"/proc/{child}/status").read_text()
+        self.assertIn("NoNewPrivs:\t1", status)
+        self.assertIn("Seccomp:\t2", status)
+        self.assertIn("CapEff:\t0000000000000000", status)
+        try:
+            targets = [os.readlink(f"/proc/{child}/fd/{fd}") for fd in os.listdir(f"/proc/{child}/fd")]
+        except PermissionError:
+            self.skipTest("this user may not look into the child")
+        self.assertEqual(sorted(set(targets) - {"/dev/null"})[0].split(":")[0], "socket")
+        self.assertEqual(len([each for each in targets if each != "/dev/null"]), 1, targets)
+
+    def test_waiting_calls_are_dropped_by_cancel(self):
+        first = self.endless(demo=1)
+        self.infer.serve_store(0.3)
+        second = self.infer.job("eve/hungry", data=tensors(("size", "int64", [1], [3])), demo=1)
+        third = self.infer.job("eve/hungry", data=tensors(("size", "int64", [1], [5])), demo=1)
+        self.infer.gateway.send("infer_cancel", job=second)
+        self.assertIn("took too long", self.infer.result(first)[1])
+        status, body, answer = self.infer.result(third)
+        self.assertEqual(status, 0, body)
+        self.assertNotIn(second, self.infer.results)
+
+    def test_demos_take_turns(self):
+        job = self.endless(demo=9)
+        self.infer.serve_store(0.3)
+        crowd = [self.infer.job("eve/hungry", "describe", demo=1) for _ in range(60)]
+        late = self.infer.job("eve/hungry", "describe", demo=2)
+        self.infer.result(job)
+        order = []
+        while late not in order:
+            self.infer.serve_store()
+            try:
+                order.append(self.infer.gateway.receive(0.05)[1]["job"])
+            except TimeoutError:
+                continue
+        self.assertLess(len(order), 40, "one demo's crowd does not stand before another's only call")
+        self.assertEqual(len(crowd), 60)
+
+
+class Changes(InferCase):
+    config = {"limit_infer_idle_ms": 400}
+
+    def test_a_new_release_is_used(self):
+        self.assertEqual(self.infer.call("ann/add", data=add([1, 2], [3, 4]))[0], 0)
+        self.infer.models["ann/add"] = {"onnx/model.onnx": harness.model_add((1, 3))}
+        self.infer.store.send("model_changed", name="ann/add")
+        time.sleep(0.1)
+        self.assertIn("[1, 3]", self.infer.call("ann/add", data=add([1, 2], [3, 4]))[1])
+        self.assertEqual(self.infer.asked, ["ann/add"] * 2)
+
+    def test_idle_models_are_unloaded(self):
+        self.assertEqual(self.infer.call("ann/add", data=add([1, 2], [3, 4]))[0], 0)
+        self.assertEqual(len(self.infer.children()), 1)
+        deadline = time.monotonic() + 150
+        while self.infer.children() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertEqual(self.infer.children(), [])
+        self.assertEqual(self.infer.call("ann/add", data=add([1, 2], [3, 4]))[0], 0)
+
+    def test_a_new_gateway_starts_afresh(self):
+        self.assertEqual(self.infer.call("ann/add", data=add([1, 2], [3, 4]))[0], 0)
+        old = self.infer.gateway
+        self.infer.gateway = Peer()
+        self.infer.hand_over("gateway", self.infer.gateway)
+        old.close()
+        self.infer.next_job, self.infer.results = 0, {}
+        self.assertEqual(self.infer.call("ann/add", data=add([1, 2], [3, 4]))[0], 0)
+
+    def test_a_new_store_is_asked_again(self):
+        job = self.infer.job("ann/add", data=add([1, 2], [3, 4]))
+        self.infer.store.receive()
+        old = self.infer.store
+        self.infer.store = Peer()
+        self.infer.hand_over("store", self.infer.store)
+        old.close()
+        self.assertEqual(self.infer.result(job)[0], 0)
+
+    def test_stops_when_told(self):
+        self.infer.control.send("launcher_stop", grace_ms=1000)
+        self.assertEqual(self.infer.process.wait(5), 0)
+
+
+class Trials(InferCase):
+    config = {"limit_infer_job_ms": 1500}
+
+    def test_good_models_pass(self):
+        self.assertEqual(self.infer.trial(digits()), (0, ""))
+        self.assertEqual(self.infer.trial({"onnx/model.onnx": harness.model_add()}), (0, ""))
+
+    def test_bad_ones_are_told_why(self):
+        cases = [({"onnx/model.onnx": b"no"}, "onnx/model.onnx"), ({"README.md": b""}, "no onnx/model.onnx"),
+                 (digits(files={"preprocessor_config.json": b"{"}), "preprocessor_config.json"),
+                 (digits(files={"preprocessor_config.json": b'{"size":{"height":30,"width":30},"do_normalize":false,"image_mode":"L"}'}), "shape")]
+        for files, word in cases:
+            status, reason = self.infer.trial(files)
+            self.assertNotEqual(status, 0)
+            self.assertIn(word, reason)
+
+    def test_the_process_is_thrown_away(self):
+        self.infer.trial(digits())
+        deadline = time.monotonic() + 5
+        while self.infer.children() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertEqual(self.infer.children(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
