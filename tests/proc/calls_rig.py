@@ -143,7 +143,8 @@ class Rig:
         ours, theirs = wire.pair()
         self.log = tempfile.TemporaryFile()  # the gateway's log, for whoever wants to look
         self.process = run_with_fds([os.path.join(BIN, "vitrine-gateway")], [theirs], stdout=self.log, stderr=self.log,
-                                    env={**os.environ, "VITRINE_LIMIT_REQUESTS_PER_SECOND": "1000000", **env})
+                                    env={**os.environ, "VITRINE_LIMIT_REQUESTS_PER_SECOND": "1000000",
+                                         "VITRINE_LIMIT_JOINS_PER_SECOND": "1000000", **env})
         theirs.close()
         self.launcher = wire.Channel(ours)
         settings = {"host": "localhost", "port": str(self.port), **config}
