@@ -1,9 +1,10 @@
 /* A release as one immutable file: header, index, names, contents.
  *
- *   header  64 bytes: magic "VTRNBND1", u32 version = 1, u32 entry_count, u64 index_offset (64), u64 names_length,
- *           u64 file_length, u64 index_checksum, rest zero
- *   index   entry_count × 40 bytes, sorted by name (bytewise): u64 offset, u64 length, u64 checksum of the contents,
- *           u32 name_offset, u16 name_length, u16 flags (bit 0: executable in the tree; bit 1: generated), u64 reserved 0
+ *   header  64 bytes: magic "VTRNBND1", u32 version = 1, u32 entry_count, u64 index_offset (64),
+ *           u64 names_length, u64 file_length, u64 index_checksum, rest zero
+ *   index   entry_count × 40 bytes, sorted by name (bytewise): u64 offset, u64 length, u64 checksum of contents,
+ *           u32 name_offset, u16 name_length, u16 flags (bit 0: executable in the tree; bit 1: generated),
+ *           u64 reserved 0
  *   names   the names, one behind the other, no NUL, relative paths without "." ".." or empty segments
  *   then the contents, each aligned to 16 bytes, in index order
  *

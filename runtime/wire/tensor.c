@@ -11,8 +11,9 @@ static const struct {
     size_t size;
     const char *name;
 } tensor_types[] = {
-    {TENSOR_FLOAT32, 4, "float32"}, {TENSOR_UINT8, 1, "uint8"}, {TENSOR_INT8, 1, "int8"},      {TENSOR_INT32, 4, "int32"},
-    {TENSOR_INT64, 8, "int64"},     {TENSOR_BOOL, 1, "bool"},   {TENSOR_FLOAT64, 8, "float64"},
+    {TENSOR_FLOAT32, 4, "float32"}, {TENSOR_UINT8, 1, "uint8"}, {TENSOR_INT8, 1, "int8"},
+    {TENSOR_INT32, 4, "int32"},     {TENSOR_INT64, 8, "int64"}, {TENSOR_BOOL, 1, "bool"},
+    {TENSOR_FLOAT64, 8, "float64"},
 };
 
 size_t tensor_type_size(unsigned type)
@@ -41,7 +42,8 @@ int tensor_type_parse(struct text name)
 
 int tensor_count(const struct tensor *tensor, uint64_t byte_limit, uint64_t *ret_count)
 {
-    uint64_t count = 1, limit = byte_limit / (tensor_type_size(tensor->type) ? tensor_type_size(tensor->type) : 1);
+    uint64_t count = 1,
+             limit = byte_limit / (tensor_type_size(tensor->type) ? tensor_type_size(tensor->type) : 1);
 
     for (uint32_t i = 0; i < tensor->rank; i++) {
         if (tensor->shape[i] != 0 && count > limit / tensor->shape[i])
@@ -66,8 +68,8 @@ void tensor_list_begin(struct buffer *out, uint32_t count)
     tensor_put(out, count, 4);
 }
 
-int tensor_list_add(struct buffer *out, const struct tensor *tensor, const void *bytes, const struct tensor_window *window,
-                    size_t *window_used)
+int tensor_list_add(struct buffer *out, const struct tensor *tensor, const void *bytes,
+                    const struct tensor_window *window, size_t *window_used)
 {
     uint64_t count;
     size_t start = (*window_used + 63) & ~(size_t)63;
@@ -122,9 +124,9 @@ static int tensor_read_head(struct text *rest, struct tensor *tensor)
 {
     uint64_t length, type, rank, place, zero;
 
-    if (!tensor_take(rest, 4, &length) || length > TENSOR_NAME_MAX || !tensor_take_text(rest, length, &tensor->name) ||
-        !tensor_take(rest, 1, &type) || !tensor_take(rest, 1, &rank) || !tensor_take(rest, 1, &place) ||
-        !tensor_take(rest, 1, &zero))
+    if (!tensor_take(rest, 4, &length) || length > TENSOR_NAME_MAX ||
+        !tensor_take_text(rest, length, &tensor->name) || !tensor_take(rest, 1, &type) ||
+        !tensor_take(rest, 1, &rank) || !tensor_take(rest, 1, &place) || !tensor_take(rest, 1, &zero))
         return ERROR_INVALID;
     if (tensor_type_size((unsigned)type) == 0 || rank > TENSOR_RANK_MAX || place > 1 || zero != 0)
         return ERROR_INVALID;
@@ -142,7 +144,8 @@ static int tensor_read_one(struct text *rest, size_t window_length, struct tenso
     uint64_t count;
 
     *tensor = (struct tensor){0};
-    if (tensor_read_head(rest, tensor) < 0 || (tensor->in_window && !tensor_take(rest, 8, &tensor->window_offset)) ||
+    if (tensor_read_head(rest, tensor) < 0 ||
+        (tensor->in_window && !tensor_take(rest, 8, &tensor->window_offset)) ||
         !tensor_take(rest, 8, &tensor->byte_length))
         return ERROR_INVALID;
     if (tensor_count(tensor, BOUNDS_TENSOR_WINDOW_BYTES, &count) < 0)
@@ -151,7 +154,8 @@ static int tensor_read_one(struct text *rest, size_t window_length, struct tenso
         return ERROR_INVALID;
     if (!tensor->in_window)
         return tensor_take_text(rest, tensor->byte_length, &tensor->inline_bytes) ? 0 : ERROR_INVALID;
-    bool inside = tensor->window_offset <= window_length && tensor->byte_length <= window_length - tensor->window_offset;
+    bool inside = tensor->window_offset <= window_length &&
+                  tensor->byte_length <= window_length - tensor->window_offset;
     return inside && tensor->window_offset % 64 == 0 ? 0 : ERROR_INVALID;
 }
 

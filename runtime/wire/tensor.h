@@ -1,11 +1,12 @@
-/* Tensors on their way between a demo and a model: a list of named tensors in a message, their elements inline
- * when they are small, else at an offset of the worker's tensor window.
+/* Tensors on their way between a demo and a model: a list of named tensors in a message, their elements
+ * inline when they are small, else at an offset of the worker's tensor window.
  *
  *   u32 count, then per tensor: u32 length + name, u8 type, u8 rank, u8 place, u8 0, rank × u64 dimension,
  *   place 0: u64 length + bytes; place 1: u64 offset, u64 length
  *
- * Little-endian. Types are the numbers of ONNX TensorProto.DataType. Both sides are hostile to each other: reading
- * checks everything, and a tensor in the window is copied out before anything but float elements is looked at. */
+ * Little-endian. Types are the numbers of ONNX TensorProto.DataType. Both sides are hostile to each other:
+ * reading checks everything, and a tensor in the window is copied out before anything but float elements is
+ * looked at. */
 #ifndef RUNTIME_WIRE_TENSOR_H
 #define RUNTIME_WIRE_TENSOR_H
 
@@ -41,17 +42,19 @@ struct tensor_window {
 
 /* Bytes per element; 0 for an unknown type. */
 size_t tensor_type_size(unsigned type);
-const char *tensor_type_name(unsigned type);              /* "float32"; NULL when unknown */
-int tensor_type_parse(struct text name);                  /* the type, or ERROR_UNSUPPORTED */
+const char *tensor_type_name(unsigned type); /* "float32"; NULL when unknown */
+int tensor_type_parse(struct text name);     /* the type, or ERROR_UNSUPPORTED */
 /* Elements of a shape (1 for rank 0) when they and their bytes fit `byte_limit`: 0, or ERROR_LIMIT. */
 int tensor_count(const struct tensor *tensor, uint64_t byte_limit, uint64_t *ret_count);
-/* Appends one tensor (count stands first: call tensor_list_begin once before). The bytes go inline when they fit
- * `*ret_inline_left`, else into the window at `*window_used` (advanced, 64-byte aligned). 0 or ERROR_LIMIT. */
+/* Appends one tensor (count stands first: call tensor_list_begin once before). The bytes go inline when they
+ * fit
+ * `*ret_inline_left`, else into the window at `*window_used` (advanced, 64-byte aligned). 0 or ERROR_LIMIT.
+ */
 void tensor_list_begin(struct buffer *out, uint32_t count);
-int tensor_list_add(struct buffer *out, const struct tensor *tensor, const void *bytes, const struct tensor_window *window,
-                    size_t *window_used);
-/* Reads a list of at most `capacity` tensors: their number, or ERROR_INVALID / ERROR_LIMIT. Element counts, byte
- * lengths and window ranges are consistent afterwards. Borrows `list`. */
+int tensor_list_add(struct buffer *out, const struct tensor *tensor, const void *bytes,
+                    const struct tensor_window *window, size_t *window_used);
+/* Reads a list of at most `capacity` tensors: their number, or ERROR_INVALID / ERROR_LIMIT. Element counts,
+ * byte lengths and window ranges are consistent afterwards. Borrows `list`. */
 int tensor_list_read(struct text list, size_t window_length, struct tensor *ret_tensors, size_t capacity);
 /* The tensor's bytes: in the message, or in the window (NULL when there is no window). */
 const unsigned char *tensor_bytes(const struct tensor *tensor, const struct tensor_window *window);
