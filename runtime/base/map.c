@@ -1,5 +1,6 @@
 #include "runtime/base/map.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,20 +48,18 @@ static inline void sip_word(struct sip *s, uint64_t word)
     s->a ^= word;
 }
 
-static const uint64_t *process_key(void)
+static uint64_t process_key[2];
+
+static void make_process_key(void)
 {
-    static uint64_t key[2];
-    static bool ready;
-    if (!ready) {
-        random_bytes(key, sizeof key);
-        ready = true;
-    }
-    return key;
+    random_bytes(process_key, sizeof process_key);
 }
 
 uint64_t map_hash(struct text key)
 {
-    const uint64_t *secret = process_key();
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_process_key);
+    const uint64_t *secret = process_key;
     struct sip s = {secret[0] ^ 0x736f6d6570736575, secret[1] ^ 0x646f72616e646f6d,
                     secret[0] ^ 0x6c7967656e657261, secret[1] ^ 0x7465646279746573};
     uint64_t word, last = (uint64_t)key.length << 56;
