@@ -21,6 +21,9 @@
 #include "runtime/base/memory.h"
 #include "sandbox/lockdown/lockdown.h"
 
+/* Where the new root is put together: the one folder that nobody keeps data in, and that is not needed any more. */
+#define CAGE_ROOT "/proc"
+
 enum { CAGE_STAGE_FD = 64, CAGE_PROGRAM_FD = 60 };
 
 /* What the steps hand on to each other inside the child. */
@@ -107,7 +110,7 @@ static int step_new_root(struct cage_setup *setup)
     (void)setup;
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return ERROR_SYSTEM;
-    return mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,nr_inodes=256,mode=755") == 0 ? 0 : ERROR_SYSTEM;
+    return mount("tmpfs", CAGE_ROOT, "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,nr_inodes=256,mode=755") == 0 ? 0 : ERROR_SYSTEM;
 }
 
 static int cage_bind(const char *source, const char *target, bool writable)
@@ -133,6 +136,14 @@ static int cage_bind(const char *source, const char *target, bool writable)
     return mount(NULL, target, NULL, flags | MS_NODEV, NULL) == 0 ? 0 : ERROR_SYSTEM;
 }
 
+static int cage_bind_device(const char *path)
+{
+    char target[64];
+
+    snprintf(target, sizeof target, CAGE_ROOT "%s", path);
+    return mknod(target, S_IFREG | 0666, 0) == 0 && mount(path, target, NULL, MS_BIND, NULL) == 0 ? 0 : ERROR_SYSTEM;
+}
+
 /* /usr and what stands beside it: a symlink into /usr on today's Debian, a folder on older layouts. */
 static int step_libraries(struct cage_setup *setup)
 {
@@ -140,11 +151,11 @@ static int step_libraries(struct cage_setup *setup)
 
     if (!setup->cage->libraries)
         return 0;
-    if (mkdir("/tmp/etc", 0755) < 0 || mkdir("/tmp/dev", 0755) < 0)
+    if (mkdir(CAGE_ROOT "/etc", 0755) < 0 || mkdir(CAGE_ROOT "/dev", 0755) < 0)
         return ERROR_SYSTEM;
     for (size_t i = 0; i < MEMORY_COUNT(folders); i++) {
         char target[64], link[64];
-        snprintf(target, sizeof target, "/tmp%s", folders[i]);
+        snprintf(target, sizeof target, CAGE_ROOT "%s", folders[i]);
         ssize_t length = readlink(folders[i], link, sizeof link - 1);
         if (length > 0) {
             link[length] = '\0';
@@ -154,14 +165,12 @@ static int step_libraries(struct cage_setup *setup)
             return ERROR_SYSTEM;
         }
     }
-    return mknod("/tmp/dev/null", S_IFREG | 0666, 0) == 0 && mount("/dev/null", "/tmp/dev/null", NULL, MS_BIND, NULL) == 0
-               ? 0
-               : ERROR_SYSTEM;
+    return cage_bind_device("/dev/null") == 0 && cage_bind_device("/dev/urandom") == 0 ? 0 : ERROR_SYSTEM;
 }
 
 static int step_repository(struct cage_setup *setup)
 {
-    return setup->cage->repository ? cage_bind(setup->cage->repository, "/tmp/repository", true) : 0;
+    return setup->cage->repository ? cage_bind(setup->cage->repository, CAGE_ROOT "/repository", true) : 0;
 }
 
 static int step_helper(struct cage_setup *setup)
@@ -169,18 +178,18 @@ static int step_helper(struct cage_setup *setup)
     const struct cage *cage = setup->cage;
     char path[64];
 
-    if (mkdir("/tmp/tmp", 01777) < 0 || !cage->helper)
+    if (mkdir(CAGE_ROOT "/tmp", 01777) < 0 || !cage->helper)
         return cage->helper ? ERROR_SYSTEM : 0;
-    if (cage_bind(cage->helper, "/tmp/helper", false) < 0 || mkdir("/tmp/hooks", 0755) < 0)
+    if (cage_bind(cage->helper, CAGE_ROOT "/helper", false) < 0 || mkdir(CAGE_ROOT "/hooks", 0755) < 0)
         return ERROR_SYSTEM;
-    snprintf(path, sizeof path, "/tmp/hooks/%s", cage->hooks[0]);
+    snprintf(path, sizeof path, CAGE_ROOT "/hooks/%s", cage->hooks[0]);
     return symlink("/helper", path) == 0 ? 0 : ERROR_SYSTEM;
 }
 
 static int step_enter_root(struct cage_setup *setup)
 {
     (void)setup;
-    if (chdir("/tmp") < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
+    if (chdir(CAGE_ROOT) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
         return ERROR_SYSTEM;
     return chdir(setup->cage->repository ? "/repository" : "/") == 0 ? 0 : ERROR_SYSTEM;
 }

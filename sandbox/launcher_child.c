@@ -44,10 +44,25 @@ struct launcher_child *launcher_child_find(struct launcher *launcher, enum messa
     return NULL;
 }
 
+/* A child sees our own variables and nothing else of the caller's environment: no HOME, no LD_*, no secrets. */
+static void child_environment(char **ret_environment, size_t capacity)
+{
+    static char path[] = "PATH=/usr/bin:/bin", language[] = "LANG=C.UTF-8";
+    size_t count = 0;
+
+    for (char **at = environ; *at && count + 3 < capacity; at++)
+        if (strncmp(*at, "VITRINE_", strlen("VITRINE_")) == 0)
+            ret_environment[count++] = *at;
+    ret_environment[count++] = path;
+    ret_environment[count++] = language;
+    ret_environment[count] = NULL;
+}
+
 /* In the forked child: nothing inherited but the control channel, then the program. */
 static _Noreturn void child_exec(const struct launcher *launcher, const struct launcher_kind *kind, int control_fd)
 {
     char path[PLACE_PATH_BYTES];
+    char *environment[128];
     char *arguments[] = {(char *)kind->name, (char *)kind->argument, NULL};
     sigset_t none;
 
@@ -63,7 +78,8 @@ static _Noreturn void child_exec(const struct launcher *launcher, const struct l
         _exit(126);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         _exit(126);
-    execv(path, arguments);
+    child_environment(environment, MEMORY_COUNT(environment));
+    execve(path, arguments, environment);
     _exit(127);
 }
 

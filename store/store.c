@@ -155,6 +155,10 @@ static int libraries_init(void)
     if (sodium_init() < 0 || git_libgit2_init() < 0)
         return ERROR_SYSTEM;
     /* Objects are read once each; and what a push claims is checked. */
+    /* No configuration of this machine or of whoever started us. */
+    static const int levels[] = {GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_GLOBAL};
+    for (size_t i = 0; i < MEMORY_COUNT(levels); i++)
+        git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "");
     git_libgit2_opts(GIT_OPT_ENABLE_CACHING, 0);
     git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 1);
     git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0); /* all below our own private directory */
