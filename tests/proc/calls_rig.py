@@ -143,7 +143,7 @@ class Rig:
         ours, theirs = wire.pair()
         self.log = tempfile.TemporaryFile()  # the gateway's log, for whoever wants to look
         self.process = run_with_fds([os.path.join(BIN, "vitrine-gateway")], [theirs], stdout=self.log, stderr=self.log,
-                                    env={**os.environ, "VITRINE_LIMIT_REQUESTS_PER_SECOND": "1000000",
+                                    env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0", "VITRINE_LIMIT_REQUESTS_PER_SECOND": "1000000",
                                          "VITRINE_LIMIT_JOINS_PER_SECOND": "1000000", **env})
         theirs.close()
         self.launcher = wire.Channel(ours)
@@ -189,10 +189,21 @@ class Rig:
         raise AssertionError("the gateway does not serve")
 
     def stop(self):
-        self.process.kill()
-        self.process.wait()
+        """Ends it as the launcher would; what a sanitizer found, or a crash, is an error here."""
+        status = self.process.poll()
+        if status is None:
+            self.launcher.send("launcher_stop", {"grace_ms": 200})
+            try:
+                status = self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                status = self.process.wait()
+        self.log.seek(0)
+        log = self.log.read().decode(errors="replace")
         for channel in (self.launcher, self.store, self.zygote, self.infer):
             channel.close()
+        if status != 0 or "ERROR: AddressSanitizer" in log or "runtime error:" in log:
+            raise AssertionError(f"the gateway ended with status {status}:\n{log[-6000:]}")
 
     # ---- the store ----
 

@@ -126,6 +126,7 @@ class Workers(unittest.TestCase):
     def test_app_that_cannot_start(self):
         self.rig.on_begin = lambda worker, values: worker.send("worker_failed", {"reason": "app.lua:3: no such model"})
         self.assertIn("could not start", self.run_function("one", ["x"], 500)["error"])
+        self.wait_for(self.stages)
         reasons = [values["reason"] for name, values in self.rig.store_seen if name == "demo_stage"]
         self.assertEqual(reasons[-1], b"app.lua:3: no such model")
         self.assertEqual(self.stages()[-1], "RUNTIME_ERROR")

@@ -114,7 +114,7 @@ class Publish(unittest.TestCase):
         self.assertLess(first.index("publishing model digits"), first.index("publishing demo card"))
         for demo in DEMOS:
             self.assertIn(f"publishing demo {demo}", first)
-        self.assertEqual("token remove vitrine ops", self.admin_calls()[-1], "the token outlives the pushes")
+        self.assertEqual("token revoke vitrine ops", self.admin_calls()[-1], "the token outlives the pushes")
         calls = len(self.admin_calls())
         self.assertNotIn("publishing", self.publish())
         self.assertEqual(calls, len(self.admin_calls()), "a token was made although nothing is pushed")
