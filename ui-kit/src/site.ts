@@ -23,7 +23,8 @@ window.addEventListener("message", (event: MessageEvent<unknown>) => {
   if (type !== "vitrine:height" || typeof height !== "number" || !(height >= 0 && height < 100_000)) return;
   if (!frame.dataset["sized"] && currentTheme() !== "system") tellTheme(frame);
   frame.dataset["sized"] = "";
-  frame.style.height = `${height}px`;
+  // Its borders stand outside what the page in it measured.
+  frame.style.height = `${height + frame.offsetHeight - frame.clientHeight}px`;
 });
 // A frame may have told its height before this script ran.
 for (const frame of frames) frame.contentWindow?.postMessage({ type: "vitrine:ask" }, "*");

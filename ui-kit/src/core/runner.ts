@@ -119,9 +119,10 @@ export class Runner {
       if (mode === "always_last") this.waiting.set(dependency.id, trigger);
       return;
     }
-    await this.cancelOthers(dependency);
-    if (dependency.backend_fn === false) return this.after(dependency, trigger, "success");
-    await this.call(dependency, trigger);
+    const cancelled = this.cancelOthers(dependency);
+    if (dependency.backend_fn !== false) return this.call(dependency, trigger, cancelled);
+    await cancelled;
+    await this.after(dependency, trigger, "success");
   }
 
   private async cancelOthers(dependency: Dependency): Promise<void> {
@@ -136,7 +137,8 @@ export class Runner {
     await Promise.all(calls);
   }
 
-  private async call(dependency: Dependency, trigger: Trigger): Promise<void> {
+  // The run counts from here on, before anything is waited for: a second click must find it.
+  private async call(dependency: Dependency, trigger: Trigger, before: Promise<void>): Promise<void> {
     const run: Run = {
       dependency,
       triggerId: trigger.id,
@@ -155,6 +157,7 @@ export class Runner {
     const listener = this.listener(active, trigger);
     let data: Json[];
     try {
+      await before;
       data = await Promise.all(dependency.inputs.map((id) => (this.states.has(id) ? null : this.surface.collect(id))));
     } catch (error) {
       const message = error instanceof Error ? error.message : "A value could not be read.";

@@ -146,7 +146,19 @@ function parseJson(data: string): Json {
   }
 }
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+export interface Clock {
+  wait(ms: number): Promise<void>;
+  /** Runs `ring` after so long; the result takes that back. */
+  alarm(ms: number, ring: () => void): () => void;
+}
+
+const realClock: Clock = {
+  wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  alarm: (ms, ring) => {
+    const timer = setTimeout(ring, ms);
+    return () => clearTimeout(timer);
+  },
+};
 
 export interface JoinRequest {
   dependency: Dependency;
@@ -165,7 +177,7 @@ export class Session {
   constructor(
     private readonly http: Http,
     readonly hash: string,
-    private readonly wait: (ms: number) => Promise<void> = pause,
+    private readonly clock: Clock = realClock,
   ) {}
 
   /** Starts a call. Resolves with its id once the server took it, with null when it refused (the listener was told). */
@@ -262,7 +274,6 @@ export class Session {
     } catch {
       closed = false; // refused or broken: what still runs is followed below
     }
-    stream.abort();
     if (this.stream === stream) this.stream = null;
     const waiting = [...this.calls.values()].filter((call) => !call.astray);
     if (!closed) for (const call of waiting) void this.follow(call);
@@ -270,22 +281,27 @@ export class Session {
   }
 
   private async read(stream: AbortController): Promise<boolean> {
-    let alarm: ReturnType<typeof setTimeout> | undefined;
+    for await (const frame of this.frames(`queue/data?session_hash=${encodeURIComponent(this.hash)}`, stream)) {
+      const message = record(parseJson(frame.data));
+      if (message["msg"] === "close_stream") return true;
+      this.hear(message);
+    }
+    return false;
+  }
+
+  // The frames of a stream; one that falls silent is taken for broken.
+  private async *frames(route: string, stream: AbortController): AsyncGenerator<Frame> {
+    let calm: () => void = () => undefined;
     const heard = (): void => {
-      clearTimeout(alarm);
-      alarm = setTimeout(() => stream.abort(), bounds.silenceMs);
+      calm();
+      calm = this.clock.alarm(bounds.silenceMs, () => stream.abort());
     };
     heard();
     try {
-      const body = await this.http.open(`queue/data?session_hash=${encodeURIComponent(this.hash)}`, stream.signal);
-      for await (const frame of readFrames(body, heard)) {
-        const message = record(parseJson(frame.data));
-        if (message["msg"] === "close_stream") return true;
-        this.hear(message);
-      }
-      return false;
+      yield* readFrames(await this.http.open(route, stream.signal), heard);
     } finally {
-      clearTimeout(alarm);
+      calm();
+      stream.abort();
     }
   }
 
@@ -301,7 +317,7 @@ export class Session {
         if (error instanceof Refusal && error.status >= 400 && error.status < 500 && error.status !== 429) break;
       }
       if (call.over) break;
-      await this.wait(delay);
+      await this.clock.wait(delay);
       delay = Math.min(delay * 2, bounds.retryMostMs);
     }
     call.end({ kind: "error", title: "Connection lost", message: LOST, seconds: null, visible: true });
@@ -310,22 +326,10 @@ export class Session {
 
   private async readResult(call: Call): Promise<void> {
     const name = call.dependency.api_name || String(call.dependency.id);
-    const reader = new AbortController();
-    let alarm = setTimeout(() => reader.abort(), bounds.silenceMs);
-    const heard = (): void => {
-      clearTimeout(alarm);
-      alarm = setTimeout(() => reader.abort(), bounds.silenceMs);
-    };
-    try {
-      const route = `call/${encodeURIComponent(name)}/${encodeURIComponent(call.eventId)}`;
-      const body = await this.http.open(route, reader.signal);
-      for await (const frame of readFrames(body, heard)) {
-        this.hearResult(call, frame);
-        if (call.over) return;
-      }
-    } finally {
-      clearTimeout(alarm);
-      reader.abort();
+    const route = `call/${encodeURIComponent(name)}/${encodeURIComponent(call.eventId)}`;
+    for await (const frame of this.frames(route, new AbortController())) {
+      this.hearResult(call, frame);
+      if (call.over) return;
     }
   }
 

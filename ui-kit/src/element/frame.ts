@@ -1,5 +1,7 @@
 // What a page does when another page frames it: it tells its height, and takes the light or dark of its surroundings.
 
+import { readTheme, type Theme } from "./theme.ts";
+
 /** Tells the framing page the content's height whenever it changes. */
 export function reportHeight(content: HTMLElement): void {
   if (window.parent === window) return;
@@ -17,12 +19,6 @@ export function reportHeight(content: HTMLElement): void {
     if (asked) tell(true);
   });
   tell();
-}
-
-export type Theme = "light" | "dark" | "system";
-
-export function readTheme(value: unknown): Theme | null {
-  return value === "light" || value === "dark" || value === "system" ? value : null;
 }
 
 function setTheme(theme: Theme): void {
