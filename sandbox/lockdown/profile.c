@@ -85,6 +85,7 @@ static const struct profile_rule infer_child_rules[] = {
 };
 
 static const struct profile_rule infer_rules[] = {
+    {.call = "timerfd_create"}, {.call = "memfd_create"}, {.call = "sched_getparam"}, {.call = "sched_getscheduler"}, {.call = "getcpu", .optional = 1},
     {.call = "clone3", .optional = 1}, {.call = "clone"}, {.call = "vfork", .optional = 1}, {.call = "execve"}, {.call = "execveat"}, {.call = "wait4"}, {.call = "waitid"},
     {.call = "kill"}, {.call = "pidfd_send_signal"}, {.call = "pidfd_open"}, {.call = "close_range"}, {.call = "dup2", .optional = 1}, {.call = "prctl"}, {.call = "seccomp"},
     {.call = "openat"}, {.call = "open", .optional = 1}, {.call = "access", .optional = 1}, {.call = "faccessat", .optional = 1}, {.call = "readlink", .optional = 1}, {.call = "readlinkat"}, {.call = "stat", .optional = 1}, {.call = "arch_prctl", .optional = 1}, {.call = "set_tid_address"}, {.call = "setpriority"},
