@@ -173,6 +173,7 @@ class Workers(unittest.TestCase):
         self.addCleanup(burner.kill)
 
         def hang(worker, stream, start):
+            time.sleep(0.05)  # behind the zygote's own word about the process
             self.rig.zygote.send("zygote_spawned", {"slot": worker.slot, "pid": burner.pid})
             os.pwrite(worker.page, stream.to_bytes(8, "little") + (1).to_bytes(8, "little"), 0)
 
