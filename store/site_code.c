@@ -197,6 +197,6 @@ void site_resolve(struct request *request)
         buffer_string(&headers, "Content-Disposition: attachment\r\n");
     struct http_exchange *exchange = request->exchange;
     request->exchange = NULL;
-    http_respond_memory(exchange, &(struct http_memory){entry.contents, text_from(etag), buffer_view(&headers), content_free,
-                                                        content});
+    http_respond_memory(exchange, &(struct http_memory){.body = entry.contents, .etag = text_from(etag), .headers = buffer_view(&headers),
+                                                        .release = content_free, .owner = content});
 }

@@ -202,8 +202,9 @@ static void send_file(struct request *request, const struct files_entry *entry, 
     buffer_format(&etag, "\"%.32s\"", strchr(entry->path, '/') + 1);
     struct http_exchange *exchange = request->exchange;
     request->exchange = NULL;
-    http_respond_memory(exchange, &(struct http_memory){{mapping->data ? mapping->data : "", mapping->length},
-                                                        buffer_view(&etag), buffer_view(&headers), mapping_free, mapping});
+    http_respond_memory(exchange, &(struct http_memory){.body = {mapping->data ? mapping->data : "", mapping->length},
+                                                        .etag = buffer_view(&etag), .headers = buffer_view(&headers),
+                                                        .release = mapping_free, .owner = mapping});
 }
 
 /* Absent, expired and another demo's look the same from outside. */
