@@ -6,7 +6,9 @@
 #ifndef RUNTIME_INFER_CHILD_H
 #define RUNTIME_INFER_CHILD_H
 
-/* The life of a child on its channel; never returns. engine_setup() was called before the fork. */
+/* Once, before anything is locked down or forked: 0, or ERROR_UNSUPPORTED when the filter cannot be made. */
+int child_prepare(void);
+/* The life of a child on its channel; never returns. engine_setup() and child_prepare() were called before the fork. */
 void child_run(int channel_fd);
 
 #endif

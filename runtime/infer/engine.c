@@ -4,6 +4,7 @@
 #include <onnxruntime_session_options_config_keys.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "runtime/base/bounds.h"
 #include "runtime/base/error.h"
@@ -30,15 +31,27 @@ static bool engine_ok(OrtStatus *status, struct buffer *reason)
     return false;
 }
 
+/* Is this process still one thread? Forking and locking down rely on it. */
+static bool engine_is_alone(void)
+{
+    struct stat status;
+
+    return stat("/proc/self/task", &status) == 0 && status.st_nlink == 3; /* ".", ".." and the one thread */
+}
+
 int engine_setup(void)
 {
+    /* Official builds of the library report usage to its maker over the network and keep a database in the home
+     * folder, from a thread of their own. Nothing here calls out: switched off before the library wakes up. */
+    if (setenv("ORT_DISABLE_TELEMETRY", "1", 1) < 0)
+        return ERROR_SYSTEM;
     api = OrtGetApiBase()->GetApi(ORT_API_VERSION);
     if (!api || !engine_ok(api->CreateEnv(ORT_LOGGING_LEVEL_FATAL, "vitrine", &environment), NULL))
         return ERROR_SYSTEM;
     if (!engine_ok(api->DisableTelemetryEvents(environment), NULL) ||
         !engine_ok(api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &memory_info), NULL))
         return ERROR_SYSTEM;
-    return 0;
+    return engine_is_alone() ? 0 : ERROR_UNSUPPORTED;
 }
 
 /* -- loading -- */

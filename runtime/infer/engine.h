@@ -40,7 +40,8 @@ struct engine_answer {
     size_t count;
 };
 
-/* Once per process, before anything is locked down or forked. 0, or ERROR_SYSTEM when the library is not usable. */
+/* Once per process, before anything is locked down or forked. 0; ERROR_SYSTEM when the library is not usable;
+ * ERROR_UNSUPPORTED when it started threads of its own (telemetry), which we do not run. */
 int engine_setup(void);
 /* Loads a model from the bytes of an ONNX file, which must stay until engine_close(). 0, or ERROR_INVALID with a
  * sentence for the author appended to `reason`; then there is nothing to close. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/infer/child.h"
 #include "runtime/infer/engine.h"
@@ -20,11 +21,18 @@ int main(void)
 {
     static const struct lockdown_paths paths = {.read_write = {"/dev/null"}};
     const char *trouble = NULL;
+    struct loop loop;
 
     log_init("inference");
     signal(SIGPIPE, SIG_IGN);
-    if (engine_setup() < 0) {
-        log_error("ONNX Runtime cannot be used: the library beside this program is older than its header; run ops/up again");
+    int result = engine_setup();
+    if (result < 0) {
+        log_error(result == ERROR_UNSUPPORTED ? "ONNX Runtime started threads of its own, which is not allowed here; run ops/up again"
+                                              : "ONNX Runtime cannot be used: the library beside this program does not fit; run ops/up again");
+        return 1;
+    }
+    if (child_prepare() < 0 || loop_init(&loop) < 0) {
+        log_error("not started: no event loop or no system-call filter could be made (%s)", strerror(errno));
         return 1;
     }
     if (lockdown_process(LOCKDOWN_PROFILE_INFER, &paths, &trouble) < 0) {
@@ -36,5 +44,5 @@ int main(void)
         log_error("not started: no process for models could be made (%s)", strerror(errno));
         return 1;
     }
-    supervisor_run(MAIN_CONTROL_FD, nursery_fd);
+    supervisor_run(&loop, MAIN_CONTROL_FD, nursery_fd);
 }

@@ -52,7 +52,7 @@ static void supervisor_free_job(struct supervisor *supervisor, struct supervisor
     free(job->op);
     free(job);
     if (supervisor->stopping && supervisor->jobs.count == 0)
-        loop_stop(&supervisor->loop);
+        loop_stop(supervisor->loop);
 }
 
 void supervisor_finish(struct supervisor *supervisor, struct supervisor_job *job, const struct message_child_result *result)
@@ -258,14 +258,14 @@ static void supervisor_on_peer(void *context, enum message_role role, int fd)
     struct supervisor *supervisor = context;
 
     if (role == ROLE_GATEWAY) {
-        loop_channel_detach(&supervisor->loop, supervisor->gateway);
+        loop_channel_detach(supervisor->loop, supervisor->gateway);
         supervisor_forget_gateway(supervisor);
-        supervisor->gateway = loop_channel_attach(&supervisor->loop, fd, ROLE_INFER, role, CHANNEL_FDS, supervisor_gateway_message,
+        supervisor->gateway = loop_channel_attach(supervisor->loop, fd, ROLE_INFER, role, CHANNEL_FDS, supervisor_gateway_message,
                                                   supervisor_gateway_closed, supervisor);
     } else if (role == ROLE_STORE) {
-        loop_channel_detach(&supervisor->loop, supervisor->store);
+        loop_channel_detach(supervisor->loop, supervisor->store);
         supervisor->store_epoch++;
-        supervisor->store = loop_channel_attach(&supervisor->loop, fd, ROLE_INFER, role, CHANNEL_FDS, supervisor_store_message,
+        supervisor->store = loop_channel_attach(supervisor->loop, fd, ROLE_INFER, role, CHANNEL_FDS, supervisor_store_message,
                                                 supervisor_store_closed, supervisor);
         supervisor_model_ask_again(supervisor);
     } else {
@@ -284,7 +284,7 @@ static void supervisor_farewell(void *context)
 {
     struct supervisor *supervisor = context;
 
-    loop_stop(&supervisor->loop);
+    loop_stop(supervisor->loop);
 }
 
 static void supervisor_on_stop(void *context, uint32_t grace_ms)
@@ -304,24 +304,22 @@ static void supervisor_sweep(void *context)
     loop_timer_start(&supervisor->sweep, supervisor->idle_ms / 5 + 1);
 }
 
-void supervisor_run(int control_fd, int nursery_fd)
+void supervisor_run(struct loop *loop, int control_fd, int nursery_fd)
 {
     static const struct control_callbacks callbacks = {.on_config = supervisor_on_config, .on_peer = supervisor_on_peer,
                                                        .on_start = supervisor_on_start, .on_stop = supervisor_on_stop};
-    struct supervisor supervisor = {.nursery_fd = nursery_fd, .job_ms = BOUNDS_INFER_JOB_MS, .idle_ms = BOUNDS_INFER_IDLE_MS,
+    struct supervisor supervisor = {.loop = loop, .nursery_fd = nursery_fd, .job_ms = BOUNDS_INFER_JOB_MS, .idle_ms = BOUNDS_INFER_IDLE_MS,
                                     .children_max = BOUNDS_INFER_CHILDREN};
     struct map *maps[] = {&supervisor.models, &supervisor.owners, &supervisor.processes, &supervisor.jobs,
                           &supervisor.gateway_jobs, &supervisor.demo_jobs, &supervisor.windows};
 
     for (size_t i = 0; i < MEMORY_COUNT(maps); i++)
         map_init(maps[i]);
-    if (loop_init(&supervisor.loop) < 0)
-        abort();
-    loop_timer_init(&supervisor.loop, &supervisor.sweep, supervisor_sweep, &supervisor);
-    loop_timer_init(&supervisor.loop, &supervisor.farewell, supervisor_farewell, &supervisor);
-    loop_watch_init(&supervisor.loop, &supervisor.nursery_watch, nursery_fd, false, supervisor_child_on_nursery, &supervisor);
-    control_init(&supervisor.control, &supervisor.loop, control_fd, ROLE_INFER, &callbacks, &supervisor);
+    loop_timer_init(loop, &supervisor.sweep, supervisor_sweep, &supervisor);
+    loop_timer_init(loop, &supervisor.farewell, supervisor_farewell, &supervisor);
+    loop_watch_init(loop, &supervisor.nursery_watch, nursery_fd, false, supervisor_child_on_nursery, &supervisor);
+    control_init(&supervisor.control, loop, control_fd, ROLE_INFER, &callbacks, &supervisor);
     loop_timer_start(&supervisor.sweep, supervisor.idle_ms / 5 + 1);
-    loop_run(&supervisor.loop);
+    loop_run(loop);
     exit(0); /* nursery and children end with their channels */
 }

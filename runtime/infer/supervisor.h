@@ -64,7 +64,7 @@ struct supervisor_child {
 };
 
 struct supervisor {
-    struct loop loop;
+    struct loop *loop;
     struct control control;
     struct channel *gateway, *store;
     int nursery_fd;
@@ -84,8 +84,8 @@ struct supervisor {
     bool stopping;
 };
 
-/* Serves on the control channel `control_fd` until the launcher says stop. */
-void supervisor_run(int control_fd, int nursery_fd);
+/* Serves on the control channel `control_fd` until the launcher says stop; then the process exits. */
+void supervisor_run(struct loop *loop, int control_fd, int nursery_fd) __attribute__((noreturn));
 
 /* -- supervisor_child.c -- */
 /* The owner's child, made when there is none. NULL when too many owners' models are busy. */

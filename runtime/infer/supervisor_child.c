@@ -27,7 +27,7 @@ static struct supervisor_child *supervisor_child_new(struct supervisor *supervis
     child->used_ms = clock_now_ms();
     schedule_init(&child->schedule);
     map_init(&child->windows);
-    loop_timer_init(&supervisor->loop, &child->patience, supervisor_child_patience, child);
+    loop_timer_init(supervisor->loop, &child->patience, supervisor_child_patience, child);
     child->turn = (struct loop_deferred){.callback = supervisor_child_turn, .context = child};
     return child;
 }
@@ -38,8 +38,8 @@ static void supervisor_child_free(struct supervisor_child *child)
 
     if (child->owner && map_get(&supervisor->owners, text_from(child->owner)) == child)
         map_remove(&supervisor->owners, text_from(child->owner));
-    loop_channel_detach(&supervisor->loop, child->channel);
-    loop_cancel(&supervisor->loop, &child->turn);
+    loop_channel_detach(supervisor->loop, child->channel);
+    loop_cancel(supervisor->loop, &child->turn);
     loop_timer_release(&child->patience);
     schedule_release(&child->schedule);
     map_release(&child->windows);
@@ -175,7 +175,7 @@ static void supervisor_child_on_exit(struct supervisor *supervisor, const struct
     supervisor_child_explain(child, notice->exit, what, sizeof what);
     if (child->batch || child->trial_epoch || !child->verdict)
         log_warning("models of %s: the process %s", child->owner ? child->owner : child->trial_name, what);
-    loop_channel_detach(&supervisor->loop, child->channel);
+    loop_channel_detach(supervisor->loop, child->channel);
     child->channel = NULL;
     child->id = 0;
     child->verdict = NULL;
@@ -195,7 +195,7 @@ static void supervisor_child_on_exit(struct supervisor *supervisor, const struct
         return;
     }
     child->ending = false;
-    loop_defer(&supervisor->loop, &child->turn);
+    loop_defer(supervisor->loop, &child->turn);
 }
 
 void supervisor_child_on_nursery(void *context, int fd)
@@ -236,7 +236,7 @@ static void supervisor_child_on_result(struct supervisor_child *child, struct me
         else
             loop_timer_stop(&child->patience);
         supervisor_finish(child->supervisor, job, &message);
-        loop_defer(&child->supervisor->loop, &child->turn);
+        loop_defer(child->supervisor->loop, &child->turn);
         return;
     }
 }
@@ -276,7 +276,7 @@ static bool supervisor_child_start(struct supervisor_child *child)
         return false;
     }
     map_set_u64(&supervisor->processes, child->id, child);
-    child->channel = loop_channel_attach(&supervisor->loop, pair[0], ROLE_INFER, ROLE_CHILD, CHANNEL_FDS, supervisor_child_message,
+    child->channel = loop_channel_attach(supervisor->loop, pair[0], ROLE_INFER, ROLE_CHILD, CHANNEL_FDS, supervisor_child_message,
                                          supervisor_child_closed, child);
     return true;
 }
@@ -365,7 +365,7 @@ static void supervisor_child_turn(void *context)
 void supervisor_child_add(struct supervisor_child *child, struct supervisor_job *job)
 {
     schedule_push(&child->schedule, &job->entry);
-    loop_defer(&child->supervisor->loop, &child->turn);
+    loop_defer(child->supervisor->loop, &child->turn);
 }
 
 /* -- windows, trials, leisure -- */

@@ -16,7 +16,7 @@ import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARIES = pathlib.Path(os.environ.get("VITRINE_BIN") or pathlib.Path(os.environ.get("VITRINE_BUILD", ROOT / "build/debug")) / "bin")
-ROLES = {"launcher": 0, "gateway": 1, "store": 2, "zygote": 3, "worker": 4, "infer": 5}
+ROLES = {name.lower(): 1 << int(bit) for name, bit in re.findall(r"ROLE_(\w+) = 1 << (\d+)", (ROOT / "runtime/wire/message.h").read_text())}
 
 
 def read_table():
