@@ -32,7 +32,7 @@ publish_commit() {
 publish_token=
 publish_need_token() {
     [ -z "$publish_token" ] || return 0
-    admin token remove "$account" ops >/dev/null 2>&1 || true
+    admin token revoke "$account" ops >/dev/null 2>&1 || true
     publish_token=$(admin token add "$account" --name ops --role write | grep -o 'hf_[A-Za-z0-9]*' | head -n 1)
     [ -n "$publish_token" ] || die "the server gave no token for $account"
 }
@@ -66,6 +66,6 @@ publish_all() {
     done
     rm -rf "$scratch"
     if [ -n "$publish_token" ]; then
-        admin token remove "$account" ops >/dev/null 2>&1 || say "the token 'ops' of $account could not be removed"
+        admin token revoke "$account" ops >/dev/null 2>&1 || say "the token 'ops' of $account could not be removed"
     fi
 }
