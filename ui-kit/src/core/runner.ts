@@ -61,6 +61,16 @@ export function propsOf(value: Json): Props {
   return props;
 }
 
+// The place among the inputs that a problem is about, or -1. Inputs without a name of their own are called param_<place>.
+function placeOf(problem: Problem, dependency: Dependency): number {
+  const name = problem.parameter ?? "";
+  const named = dependency.parameter_names?.indexOf(name) ?? -1;
+  if (named >= 0) return named;
+  const numbered = /^param_(\d+)$/.exec(name);
+  if (numbered) return Number(numbered[1]);
+  return problem.position ?? (dependency.inputs.length === 1 ? 0 : -1);
+}
+
 export class Runner {
   private readonly dependencies = new Map<number, Dependency>();
   private readonly states = new Set<number>();
@@ -227,9 +237,7 @@ export class Runner {
   private tellProblems(dependency: Dependency, problems: Problem[]): void {
     const messages = new Map<number, string>();
     for (const problem of problems) {
-      const named = dependency.parameter_names?.indexOf(problem.parameter ?? "") ?? -1;
-      const place = named >= 0 ? named : (problem.position ?? (dependency.inputs.length === 1 ? 0 : -1));
-      const id = dependency.inputs[place];
+      const id = dependency.inputs[placeOf(problem, dependency)];
       if (id !== undefined && !this.states.has(id)) messages.set(id, problem.message);
       else {
         const name = problem.parameter ? `${problem.parameter}: ` : "";

@@ -53,12 +53,13 @@ export function problemsOf(detail: Json): Problem[] {
   const list = record(detail)["detail"];
   if (!Array.isArray(list)) return [];
   const problems: Problem[] = [];
+  const whole = list.some((entry) => record(entry)["is_valid"] === true); // then there is one entry per input, in order
   list.forEach((entry, position) => {
     const { is_valid, message, parameter_name, msg } = record(entry);
     if (is_valid === true) return;
     problems.push({
       message: text(message, text(msg, "This value is not accepted.")),
-      position: list.length > 1 ? position : null,
+      position: whole ? position : null,
       parameter: typeof parameter_name === "string" ? parameter_name : null,
     });
   });
