@@ -94,9 +94,26 @@ static void put_escaped(struct buffer *out, struct text text) {
     buffer_append(out, text.data + start, text.length - start);
 }
 
+/* The date and time are made once a second; a line only fills in its milliseconds. */
 static void put_time(struct buffer *out) {
+    static struct {
+        int64_t second;
+        char text[32]; /* "2026-01-31T12:34:56" */
+        size_t length;
+    } last;
+    int64_t now = clock_wall_ms();
+    if (now / 1000 != last.second) {
+        struct buffer BUFFER_AUTO iso = BUFFER_EMPTY;
+        clock_write_iso(&iso, now);
+        last.second = now / 1000;
+        last.length = iso.length - 5;
+        memcpy(last.text, iso.data, last.length);
+    }
+    int ms = (int)(now % 1000);
+    char rest[5] = {'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10), 'Z'};
     buffer_string(out, "{\"time\":\"");
-    clock_write_iso(out, clock_wall_ms());
+    buffer_append(out, last.text, last.length);
+    buffer_append(out, rest, sizeof(rest));
 }
 
 static const char *end_of(int code) {

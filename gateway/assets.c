@@ -165,6 +165,10 @@ static bool accepts(struct text accepted, const char *token) {
     return false;
 }
 
+bool assets_accepts(const struct http_exchange *exchange, const char *token) {
+    return accepts(http_exchange_header(exchange, "accept-encoding"), token);
+}
+
 static bool reply(const struct asset *asset, struct http_exchange *exchange, int lifetime) {
     struct text accepted = http_exchange_header(exchange, "accept-encoding");
     if (!asset)

@@ -16,6 +16,8 @@ const char *assets_name(const struct assets *assets, const char *logical);
 /* All names' digest, so that composed pages know when the kit is another one. */
 uint64_t assets_version(const struct assets *assets);
 
+/* True when the client takes this content coding. */
+bool assets_accepts(const struct http_exchange *exchange, const char *token);
 /* Answers with the file of this hashed name, in the best encoding the client takes; immutable. false: there is none. */
 bool assets_reply(struct assets *assets, struct http_exchange *exchange, struct text hashed);
 /* The same for a stable address (embed.js): may be kept for a short time only. */

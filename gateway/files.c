@@ -1,6 +1,5 @@
 #include "gateway/files.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "gateway/demo.h"
@@ -71,6 +70,11 @@ bool files_is_shown(const char *type) {
     return false;
 }
 
+/* Where a slice of the mapping stands in the bundle file. */
+static uint64_t offset_of(const struct release *release, struct text slice) {
+    return (uint64_t)((const unsigned char *)slice.data - release->bundle.data);
+}
+
 static void drop_release(void *owner) {
     release_drop(owner);
 }
@@ -80,6 +84,8 @@ void files_reply_slice(struct http_exchange *exchange, struct release *release, 
     http_respond_memory(exchange, &(struct http_memory){.body = body,
                                                         .etag = text_from(release->etag),
                                                         .headers = headers,
+                                                        .file_fd = release->bundle_fd,
+                                                        .file_offset = offset_of(release, body),
                                                         .release = drop_release,
                                                         .owner = release_hold(release)});
 }
@@ -93,17 +99,28 @@ static bool is_hidden(struct text name) {
     return false;
 }
 
+/* The checksum of the contents, which the bundle has anyway, as an entity tag. */
+static struct text write_etag(uint64_t checksum, char etag[18]) {
+    etag[0] = etag[17] = '"';
+    for (int i = 16; i > 0; i--, checksum >>= 4)
+        etag[i] = "0123456789abcdef"[checksum & 15];
+    return (struct text){etag, 18};
+}
+
 static void reply_entry(struct http_exchange *exchange, struct release *release, const struct bundle_entry *entry) {
     struct buffer BUFFER_AUTO headers = BUFFER_EMPTY;
-    char etag[24];
+    char etag[18];
     const char *type = files_type(entry->name);
-    size_t length = (size_t)snprintf(etag, sizeof(etag), "\"%016llx\"", (unsigned long long)entry->checksum);
-    buffer_format(&headers, "Content-Type: %s\r\nCache-Control: no-cache\r\n", type);
+    buffer_string(&headers, "Content-Type: ");
+    buffer_string(&headers, type);
+    buffer_string(&headers, "\r\nCache-Control: no-cache\r\n");
     if (!files_is_shown(type))
         buffer_string(&headers, "Content-Disposition: attachment\r\n");
     http_respond_memory(exchange, &(struct http_memory){.body = entry->contents,
-                                                        .etag = {etag, length},
+                                                        .etag = write_etag(entry->checksum, etag),
                                                         .headers = buffer_view(&headers),
+                                                        .file_fd = release->bundle_fd,
+                                                        .file_offset = offset_of(release, entry->contents),
                                                         .release = drop_release,
                                                         .owner = release_hold(release)});
 }

@@ -91,9 +91,10 @@ static void write_ancestors(const struct site *site, const struct headers_policy
 }
 
 static void write_demo_places(const struct site *site, struct buffer *out) {
-    const char *scheme = site->tls ? "https" : "http";
-    buffer_format(out, "%s://*.%s:%u", scheme, site->demo_hosts ? site->demo_domain : "localhost", site->public_port);
-    buffer_format(out, " http://*.localhost:%u", site->port);
+    bool local = !site->demo_hosts || text_equal(text_from(site->demo_domain), TEXT("localhost"));
+    buffer_format(out, "http://*.localhost:%u", site->port);
+    if (!local)
+        buffer_format(out, " %s://*.%s:%u", site->tls ? "https" : "http", site->demo_domain, site->public_port);
 }
 
 static void write_policy(const struct site *site, enum headers_surface surface, const struct headers_policy *policy,

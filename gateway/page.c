@@ -1,14 +1,23 @@
 #include "gateway/page.h"
 
+#include <zlib.h>
+
 #include "gateway/assets.h"
 #include "gateway/demo.h"
 #include "gateway/files.h"
 #include "gateway/gateway.h"
 #include "runtime/base/encode.h"
 
+#define PAGE_LINES                                                                                \
+    "Content-Type: text/html; charset=utf-8\r\nCache-Control: no-cache\r\nVary: Accept-Encoding\r\n"
+
+enum { COMPRESS_FROM = 1024, GZIP_WINDOW = 15 + 16 };
+
 /* What the address says about colours: ?__theme=light|dark; anything else follows the visitor's system. */
 static enum release_theme theme_of(const struct http_exchange *exchange) {
     struct buffer BUFFER_AUTO value = BUFFER_EMPTY;
+    if (!exchange->head.query.data)
+        return RELEASE_THEME_SYSTEM;
     if (encode_form_value(exchange->head.query, "__theme", &value) < 0)
         return RELEASE_THEME_SYSTEM;
     if (text_equal(buffer_view(&value), TEXT("dark")))
@@ -58,20 +67,55 @@ static void drop_release(void *owner) {
     release_drop(owner);
 }
 
+/* Compressed once: the page with its configuration shrinks to a quarter. Empty when zlib does not want to. */
+static struct text compressed(struct release *release, enum release_theme theme) {
+    struct buffer *gzip = &release->page_gzip[theme];
+    const struct buffer *html = &release->page_html[theme];
+    z_stream stream = {0};
+    if (gzip->length || html->length < COMPRESS_FROM)
+        return buffer_view(gzip);
+    if (deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, 9, Z_DEFAULT_STRATEGY) != Z_OK)
+        return (struct text){0};
+    size_t most = deflateBound(&stream, html->length);
+    stream.next_in = (unsigned char *)html->data;
+    stream.avail_in = (unsigned)html->length;
+    stream.next_out = (unsigned char *)buffer_reserve(gzip, most);
+    stream.avail_out = (unsigned)most;
+    if (deflate(&stream, Z_FINISH) == Z_STREAM_END)
+        buffer_advance(gzip, stream.total_out);
+    deflateEnd(&stream);
+    return buffer_view(gzip);
+}
+
+static struct text write_etag(const struct gateway *gateway, const struct release *release, unsigned variant,
+                              char etag[40]) {
+    uint64_t version = assets_version(gateway->assets);
+    char *place = etag;
+    *place++ = '"';
+    for (const char *digest = release->digest; *digest && place < etag + 17; digest++)
+        *place++ = *digest;
+    for (int i = 0; i < 16; i++, version >>= 4)
+        *place++ = "0123456789abcdef"[version & 15];
+    *place++ = (char)('0' + variant);
+    *place++ = '"';
+    return (struct text){etag, (size_t)(place - etag)};
+}
+
 void page_serve(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
     struct release *release = route->release;
     if (release->is_static) {
         files_serve(gateway, exchange, route);
         return;
     }
+    char etag[40];
     enum release_theme theme = theme_of(exchange);
-    struct buffer BUFFER_AUTO etag = BUFFER_EMPTY;
-    buffer_format(&etag, "\"%.16s-%llx-%d\"", release->digest, (unsigned long long)assets_version(gateway->assets), theme);
+    struct text body = composed(gateway, release, theme), gzip = {0};
+    if (assets_accepts(exchange, "gzip"))
+        gzip = compressed(release, theme);
     http_respond_memory(
-        exchange, &(struct http_memory){.body = composed(gateway, release, theme),
-                                        .etag = buffer_view(&etag),
-                                        .headers = TEXT("Content-Type: text/html; charset=utf-8\r\n"
-                                                        "Cache-Control: no-cache\r\n"),
+        exchange, &(struct http_memory){.body = gzip.length ? gzip : body,
+                                        .etag = write_etag(gateway, release, theme + (gzip.length ? RELEASE_THEMES : 0), etag),
+                                        .headers = gzip.length ? TEXT(PAGE_LINES "Content-Encoding: gzip\r\n") : TEXT(PAGE_LINES),
                                         .release = drop_release,
                                         .owner = release_hold(release)});
 }

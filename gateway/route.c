@@ -271,9 +271,16 @@ static void find_demo(struct demo_route *route, enum demo_by by, struct text nam
         route->query = query;
 }
 
+static bool has_control(struct text text) {
+    for (size_t i = 0; i < text.length; i++)
+        if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f)
+            return true;
+    return false;
+}
+
 /* The path below the base, decoded once. false: it was malformed and is answered. */
 static bool decode(struct demo_route *route, struct text path) {
-    if (encode_path(&route->decoded, path) < 0) {
+    if (encode_path(&route->decoded, path) < 0 || has_control(buffer_view(&route->decoded))) {
         http_reply_error(route->exchange, 400, "This address is malformed.");
         return false;
     }
@@ -327,7 +334,7 @@ static bool site_path_is_safe(struct text path) {
     while (rest.data) {
         struct text segment = text_cut(&rest, '/');
         if (text_equal(segment, TEXT("..")) || text_equal(segment, TEXT(".")) || text_find(segment, '\\') >= 0 ||
-            (segment.length == 0 && rest.data))
+            has_control(segment) || (segment.length == 0 && rest.data))
             return false;
     }
     return true;
@@ -357,7 +364,6 @@ static void dispatch_demo(struct demo_route *route, struct text label) {
 
 static struct demo_route *new_route(struct gateway *gateway, struct http_exchange *exchange) {
     struct demo_route *route = malloc(sizeof(*route));
-    struct buffer BUFFER_AUTO origin = BUFFER_EMPTY;
     if (!route)
         abort();
     /* The long arrays are written when they are known; only their first byte must be defined. */
@@ -370,10 +376,7 @@ static struct demo_route *new_route(struct gateway *gateway, struct http_exchang
     exchange->note = route;
     limit_address(exchange, gateway->trusted_proxy_set ? gateway->trusted_proxy : NULL, route->address);
     limit_format_address(route->address, route->client);
-    site_write_origin(&gateway->site, exchange->head.host, &origin);
-    size_t length = origin.length < sizeof(route->origin) ? origin.length : 0;
-    memcpy(route->origin, origin.data, length);
-    route->origin[length] = '\0';
+    site_write_origin(&gateway->site, exchange->head.host, route->origin, sizeof(route->origin));
     return route;
 }
 

@@ -97,13 +97,18 @@ enum site_kind site_classify(const struct site *site, struct text host, struct t
     return SITE_UNKNOWN;
 }
 
-void site_write_origin(const struct site *site, struct text host, struct buffer *out) {
+void site_write_origin(const struct site *site, struct text host, char *ret_origin, size_t size) {
+    struct text scheme = site->tls ? TEXT("https://") : TEXT("http://");
     if (host.length == 0) {
-        buffer_string(out, site->url);
-        return;
+        scheme = text_from(site->url);
+        host = TEXT("");
     }
-    buffer_text(out, site->tls ? TEXT("https://") : TEXT("http://"));
-    buffer_text(out, host);
+    ret_origin[0] = '\0';
+    if (scheme.length + host.length >= size)
+        return;
+    memcpy(ret_origin, scheme.data, scheme.length);
+    memcpy(ret_origin + scheme.length, host.data, host.length);
+    ret_origin[scheme.length + host.length] = '\0';
 }
 
 void site_write_label(const char *owner, const char *name, struct buffer *out) {

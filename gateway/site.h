@@ -26,8 +26,9 @@ enum site_kind { SITE_UNKNOWN, SITE_SELF, SITE_DEMO };
 
 /* What a Host value stands for. SITE_DEMO: `*ret_label` is the demo's label as it was written. */
 enum site_kind site_classify(const struct site *site, struct text host, struct text *ret_label);
-/* The origin that browsers see for a request with this (known) Host: "http://ann-digits.localhost:7860". */
-void site_write_origin(const struct site *site, struct text host, struct buffer *out);
+/* The origin that browsers see for a request with this (known) Host: "http://ann-digits.localhost:7860". Empty when it
+ * does not fit. */
+void site_write_origin(const struct site *site, struct text host, char *ret_origin, size_t size);
 /* The subdomain label of a demo: owner, '-', name, lower case, everything else '-'. */
 void site_write_label(const char *owner, const char *name, struct buffer *out);
 

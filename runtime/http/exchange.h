@@ -107,6 +107,8 @@ struct http_memory {
     struct text body;
     struct text etag;     /* with its quotes; empty: no conditional requests, no ranges */
     struct text headers;  /* as above; Accept-Ranges, ETag and Content-Range are written here */
+    int file_fd;          /* the file that `body` is mapped from, or 0: large bodies then leave by sendfile */
+    uint64_t file_offset; /* of the body in it */
     void (*release)(void *owner); /* called once when the bytes are no longer needed; may be NULL */
     void *owner;
 };

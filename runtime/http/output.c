@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -11,11 +12,13 @@
 
 struct http_segment {
     struct http_segment *next;
-    char *data; /* what is left to send; written only while it is our own */
+    char *data; /* what is left to send; written only while it is our own; NULL: it is in a file */
     size_t length;
     size_t room; /* bytes free behind data + length; 0 for borrowed bytes */
     void (*release)(void *owner);
     void *owner;
+    int file_fd;
+    off_t file_offset;
 };
 
 enum {
@@ -23,6 +26,7 @@ enum {
     SEGMENT_LARGE = 16384,
     COPY_BELOW = 2048, /* borrowed bytes shorter than this are cheaper to copy than to reference */
     VECTORS = 64,
+    SENDFILE_BYTES = 1 << 20,
 };
 
 void http_output_init(struct http_output *output) {
@@ -91,40 +95,93 @@ void http_output_refer(struct http_output *output, struct text data, void (*rele
     output->queued += data.length;
 }
 
+void http_output_refer_file(struct http_output *output, const struct http_stretch *stretch,
+                            void (*release)(void *owner), void *owner) {
+    struct http_segment *segment = add_segment(output, 0);
+    segment->data = NULL;
+    segment->length = stretch->length;
+    segment->file_fd = stretch->fd;
+    segment->file_offset = (off_t)stretch->offset;
+    segment->release = release;
+    segment->owner = owner;
+    output->queued += stretch->length;
+}
+
 static void consume(struct http_output *output, size_t sent) {
     output->queued -= sent;
     while (output->first && sent >= output->first->length) {
         sent -= output->first->length;
         drop_first(output);
     }
-    if (output->first) {
+    if (output->first && output->first->data) {
         output->first->data += sent;
         output->first->length -= sent;
     }
 }
 
+/* The segments in memory at the front of the queue, as one write. More follows: the kernel may wait with the last,
+ * not yet full packet. */
+static ssize_t send_memory(struct http_output *output, int fd, size_t *ret_bytes) {
+    struct iovec vectors[VECTORS];
+    const struct http_segment *segment = output->first;
+    size_t count = 0;
+    for (; segment && segment->data && count < VECTORS; segment = segment->next) {
+        vectors[count++] = (struct iovec){segment->data, segment->length};
+        *ret_bytes += segment->length;
+    }
+    int flags = MSG_NOSIGNAL | (segment ? MSG_MORE : 0);
+    if (count == 1)
+        return send(fd, vectors[0].iov_base, *ret_bytes, flags);
+    struct msghdr message = {.msg_iov = vectors, .msg_iovlen = count};
+    return sendmsg(fd, &message, flags);
+}
+
+static ssize_t send_file(struct http_segment *segment, int fd, size_t *ret_bytes) {
+    *ret_bytes = segment->length < SENDFILE_BYTES ? segment->length : SENDFILE_BYTES;
+    ssize_t sent = sendfile(fd, segment->file_fd, &segment->file_offset, *ret_bytes);
+    if (sent == 0) {
+        /* A file that is shorter than promised: the client must see that the answer is broken. */
+        errno = EPIPE;
+        return -1;
+    }
+    if (sent > 0)
+        segment->length -= (size_t)sent;
+    return sent;
+}
+
+/* One system call: bytes sent, 0 when the socket takes none, or an error. `*ret_all`: it took all it was offered. */
+static ssize_t send_some(struct http_output *output, int fd, bool *ret_all) {
+    size_t bytes;
+    ssize_t sent;
+    bool memory = output->first->data;
+    do {
+        bytes = 0;
+        sent = memory ? send_memory(output, fd, &bytes) : send_file(output->first, fd, &bytes);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0 && errno == EAGAIN)
+        return 0;
+    if (sent < 0)
+        return errno == EPIPE || errno == ECONNRESET ? ERROR_CLOSED : ERROR_SYSTEM;
+    *ret_all = (size_t)sent == bytes;
+    if (memory) {
+        consume(output, (size_t)sent);
+    } else {
+        output->queued -= (size_t)sent;
+        if (output->first->length == 0)
+            drop_first(output);
+    }
+    return sent;
+}
+
 ssize_t http_output_flush(struct http_output *output, int fd) {
     ssize_t total = 0;
-    while (output->first) {
-        struct iovec vectors[VECTORS];
-        size_t count = 0, bytes = 0;
-        for (struct http_segment *segment = output->first; segment && count < VECTORS; segment = segment->next) {
-            vectors[count++] = (struct iovec){segment->data, segment->length};
-            bytes += segment->length;
-        }
-        struct msghdr message = {.msg_iov = vectors, .msg_iovlen = count};
-        ssize_t sent = count == 1 ? send(fd, vectors[0].iov_base, bytes, MSG_NOSIGNAL)
-                                  : sendmsg(fd, &message, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent < 0 && errno == EAGAIN)
-            return total;
+    bool all = true;
+    while (output->first && all) {
+        all = false;
+        ssize_t sent = send_some(output, fd, &all);
         if (sent < 0)
-            return errno == EPIPE || errno == ECONNRESET ? ERROR_CLOSED : ERROR_SYSTEM;
-        consume(output, (size_t)sent);
+            return sent;
         total += sent;
-        if ((size_t)sent < bytes)
-            return total;
     }
     return total;
 }

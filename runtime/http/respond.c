@@ -9,6 +9,9 @@
 #include "runtime/http/exchange_state.h"
 #include "runtime/http/range.h"
 
+/* Below this a copy into the socket is cheaper than the second system call. */
+enum { SENDFILE_FROM = 32768 };
+
 /* Writes `value` in decimal at the end of `digits` and returns where it begins. */
 static struct text decimal(char digits[20], uint64_t value) {
     char *place = digits + 20;
@@ -192,13 +195,28 @@ static void memory_done(const struct http_memory *memory) {
         memory->release(memory->owner);
 }
 
+static void queue_memory(struct http_exchange *exchange, const struct http_memory *memory,
+                         const struct http_range *range) {
+    struct http_output *output = &exchange->connection->output;
+    exchange->body_sent = range->length;
+    if (memory->file_fd > 0 && range->length >= SENDFILE_FROM) {
+        const struct http_stretch stretch = {memory->file_fd, memory->file_offset + range->first, range->length};
+        http_output_refer_file(output, &stretch, memory->release, memory->owner);
+    } else {
+        struct text body = {memory->body.data + range->first, (size_t)range->length};
+        http_output_refer(output, body, memory->release, memory->owner);
+    }
+}
+
 void http_respond_memory(struct http_exchange *exchange, const struct http_memory *memory) {
     struct buffer BUFFER_AUTO extra = BUFFER_EMPTY;
     struct http_range range = {0, memory->body.length};
     int status = 200;
     if (memory->etag.length) {
         status = http_range_decide(&exchange->head, memory->etag, memory->body.length, &range);
-        buffer_format(&extra, "ETag: " TEXT_FORMAT "\r\nAccept-Ranges: bytes\r\n", TEXT_ARGUMENT(memory->etag));
+        buffer_string(&extra, "ETag: ");
+        buffer_text(&extra, memory->etag);
+        buffer_string(&extra, "\r\nAccept-Ranges: bytes\r\n");
         if (status == 206)
             buffer_format(&extra, "Content-Range: bytes %llu-%llu/%zu\r\n", (unsigned long long)range.first,
                           (unsigned long long)(range.first + range.length - 1), memory->body.length);
@@ -210,9 +228,7 @@ void http_respond_memory(struct http_exchange *exchange, const struct http_memor
     if (empty || (exchange->state & EXCHANGE_BODILESS)) {
         memory_done(memory);
     } else {
-        struct text body = {memory->body.data + range.first, (size_t)range.length};
-        exchange->body_sent = body.length;
-        http_output_refer(&exchange->connection->output, body, memory->release, memory->owner);
+        queue_memory(exchange, memory, &range);
     }
     http_exchange_answered(exchange);
 }
