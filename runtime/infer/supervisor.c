@@ -11,6 +11,8 @@
 #include "runtime/base/log.h"
 #include "runtime/base/memory.h"
 
+enum { SUPERVISOR_SWEEPS = 5 }; /* within the time after which a model is idle */
+
 /* -- jobs -- */
 
 static size_t supervisor_demo_jobs(const struct supervisor *supervisor, uint64_t demo_id)
@@ -277,6 +279,7 @@ static void supervisor_on_start(void *context)
 {
     struct supervisor *supervisor = context;
 
+    loop_timer_start(&supervisor->sweep, supervisor->idle_ms / SUPERVISOR_SWEEPS + 1);
     control_ready(&supervisor->control);
 }
 
@@ -301,7 +304,7 @@ static void supervisor_sweep(void *context)
 
     supervisor_model_sweep(supervisor);
     supervisor_child_sweep(supervisor);
-    loop_timer_start(&supervisor->sweep, supervisor->idle_ms / 5 + 1);
+    loop_timer_start(&supervisor->sweep, supervisor->idle_ms / SUPERVISOR_SWEEPS + 1);
 }
 
 void supervisor_run(struct loop *loop, int control_fd, int nursery_fd)
@@ -319,7 +322,6 @@ void supervisor_run(struct loop *loop, int control_fd, int nursery_fd)
     loop_timer_init(loop, &supervisor.farewell, supervisor_farewell, &supervisor);
     loop_watch_init(loop, &supervisor.nursery_watch, nursery_fd, false, supervisor_child_on_nursery, &supervisor);
     control_init(&supervisor.control, loop, control_fd, ROLE_INFER, &callbacks, &supervisor);
-    loop_timer_start(&supervisor.sweep, supervisor.idle_ms / 5 + 1);
     loop_run(loop);
     exit(0); /* nursery and children end with their channels */
 }

@@ -64,8 +64,8 @@ class Peer:
         self.socket, self.other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.inbox, self.partial = [], {}
 
-    def send(self, name, fds=(), **values):
-        body, number = pack(name, values), TABLE[name][0]
+    def send(self, message, /, fds=(), **values):
+        body, number = pack(message, values), TABLE[message][0]
         pieces = [body[i:i + 61440] for i in range(0, len(body), 61440)] or [b""]
         for i, piece in enumerate(pieces):
             more = i < len(pieces) - 1
