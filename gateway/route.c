@@ -6,7 +6,6 @@
 #include "gateway/access.h"
 #include "gateway/assets.h"
 #include "gateway/demo.h"
-#include "gateway/file.h"
 #include "gateway/files.h"
 #include "gateway/forward.h"
 #include "gateway/gateway.h"
@@ -80,12 +79,6 @@ static const struct route demo_routes[] = {
     {"gradio_api/info", GET, ROUTE_FREE, false, page_serve_info},
     {"info", GET, ROUTE_FREE, false, page_serve_info},
     {"-/kit/*", GET, ROUTE_FREE, true, serve_kit},
-    {"gradio_api/upload", POST, ROUTE_UPLOAD, false, forward_serve_demo},
-    {"upload", POST, ROUTE_UPLOAD, false, forward_serve_demo},
-    {"gradio_api/upload_progress", GET, ROUTE_FREE, false, forward_serve_demo},
-    {"gradio_api/file=*", GET, ROUTE_FREE, false, file_serve},
-    {"gradio_api/file/*", GET, ROUTE_FREE, false, file_serve},
-    {"file=*", GET, ROUTE_FREE, false, file_serve},
     {"*", GET, ROUTE_FREE, true, files_serve},
 };
 

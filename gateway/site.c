@@ -48,6 +48,7 @@ static int read_url(struct site *site, struct text url) {
     if (rest.length == 0 || text_find(rest, '/') >= 0 || !split_host(rest, &name, &port))
         return ERROR_INVALID;
     site->public_port = (uint16_t)(port ? port : site->tls ? 443 : 80);
+    site->url_host = text_copy(name);
     struct buffer copy = BUFFER_EMPTY;
     buffer_format(&copy, "%s" TEXT_FORMAT, site->tls ? "https://" : "http://", TEXT_ARGUMENT(rest));
     site->url = buffer_steal(&copy);
@@ -70,6 +71,7 @@ void site_release(struct site *site) {
     free(site->host);
     free(site->demo_domain);
     free(site->url);
+    free(site->url_host);
     *site = (struct site){0};
 }
 
@@ -89,8 +91,8 @@ enum site_kind site_classify(const struct site *site, struct text host, struct t
         return SITE_SELF; /* HTTP/1.0 without Host */
     if (!split_host(host, &name, &port) || (port && port != site->port && port != site->public_port))
         return SITE_UNKNOWN;
-    if (text_equal_ignore_case(name, text_from(site->host)) || text_equal_ignore_case(name, TEXT("localhost")) ||
-        is_address(name))
+    if (text_equal_ignore_case(name, text_from(site->host)) || text_equal_ignore_case(name, text_from(site->url_host)) ||
+        text_equal_ignore_case(name, TEXT("localhost")) || is_address(name))
         return SITE_SELF;
     if (cut_label(name, text_from(site->demo_domain), ret_label) || cut_label(name, TEXT("localhost"), ret_label))
         return SITE_DEMO;

@@ -11,6 +11,7 @@ struct site {
     char *host;           /* "localhost", "demos.example" */
     char *demo_domain;    /* demos live at <owner>-<name>.<demo_domain> */
     char *url;            /* "http://localhost:7860", without a final slash */
+    char *url_host;       /* the name in it: another one than `host` behind some proxies */
     bool demo_hosts;      /* false: the host is an IP address, demos have the path address only */
     bool tls;             /* https stands in front of us */
     uint16_t port;        /* where we listen */
