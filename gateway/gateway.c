@@ -43,6 +43,7 @@ static void tell_part(struct gateway *gateway, enum gateway_peer peer) {
 static void peer_lost(struct gateway *gateway, enum gateway_peer peer) {
     *peer_slot(gateway, peer) = NULL;
     if (peer == GATEWAY_PEER_STORE) {
+        gateway->store_answers = false;
         demo_store_lost(&gateway->demos);
         if (gateway->forward)
             forward_reset(gateway->forward);
@@ -61,6 +62,8 @@ static void on_peer_closed(void *context, int result) {
 static void on_peer_message(void *context, struct message_in *message) {
     struct gateway_link *link = context;
     struct gateway *gateway = link->gateway;
+    if (link->peer == GATEWAY_PEER_STORE)
+        gateway->store_answers = true;
     if (link->peer == GATEWAY_PEER_STORE && demo_message(&gateway->demos, message))
         return;
     if (gateway->started && calls_part.message && calls_part.message(gateway, link->peer, message))
@@ -77,6 +80,9 @@ void gateway_attach(struct gateway *gateway, enum gateway_peer peer, int fd) {
     }
     *slot = loop_channel_attach(gateway->loop, fd, ROLE_GATEWAY, peer_roles[peer], CHANNEL_FDS, on_peer_message,
                                 on_peer_closed, &gateway->links[peer]);
+    /* A question that needs no answer but any: the store is ready when it says something. */
+    if (peer == GATEWAY_PEER_STORE)
+        channel_send_identify(*slot, 0, &(struct message_identify){0});
     tell_part(gateway, peer);
 }
 

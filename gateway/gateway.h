@@ -52,6 +52,7 @@ struct gateway {
     struct loop_timer stop_poll;
     bool started;                 /* everything was handed over; requests are served */
     bool stopping;                /* no new calls; running ones get until stop_until_ms */
+    bool store_answers;           /* the store behind the channel is up: it has said something */
     bool public_metrics;
     bool trusted_proxy_set;
     unsigned char trusted_proxy[16]; /* whose X-Forwarded-For is believed */

@@ -17,7 +17,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 #include "runtime/loop/loop.h"
-#include "runtime/worker/control_page.h"
+#include "runtime/wire/control_page.h"
 
 /* The worker program's own exit statuses (runtime/worker/state.h). */
 enum { EXIT_MEMORY = 86, EXIT_PROTOCOL = 87 };

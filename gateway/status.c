@@ -17,7 +17,7 @@ void status_serve_ready(struct gateway *gateway, struct http_exchange *exchange,
     (void)route;
     if (gateway->stopping)
         http_reply(exchange, 503, PLAIN, TEXT("stopping\n"));
-    else if (!gateway->store)
+    else if (!gateway->store_answers)
         http_reply(exchange, 503, PLAIN, TEXT("the store is away\n"));
     else
         http_reply(exchange, 200, PLAIN, TEXT("ready\n"));

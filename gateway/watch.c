@@ -5,7 +5,7 @@
 #include "gateway/calls.h"
 #include "gateway/worker.h"
 #include "runtime/base/bounds.h"
-#include "runtime/worker/control_page.h"
+#include "runtime/wire/control_page.h"
 
 void watch_cancel(struct process *process, uint64_t stream) {
     atomic_store_explicit(&process->page->cancel[stream % CONTROL_PAGE_CANCELS], stream, memory_order_relaxed);

@@ -98,5 +98,11 @@ int options_parse(struct options *options, int argc, char **argv)
 
 const char *options_key(enum option option)
 {
-    return entries[option].name;
+    static char keys[OPTION_COUNT][32];
+    size_t length = 0;
+
+    for (const char *at = entries[option].name; *at && length + 1 < sizeof keys[option]; at++)
+        keys[option][length++] = *at == '-' ? '_' : *at;
+    keys[option][length] = '\0';
+    return keys[option];
 }

@@ -25,7 +25,7 @@ struct options {
 /* Reads flags (`--port 7860` or `--port=7860`), then VITRINE_PORT and so on, then defaults. Values point into argv,
  * the environment or static storage. 0; 1 after printing the help text; ERROR_INVALID after printing what is wrong. */
 int options_parse(struct options *options, int argc, char **argv);
-/* The key under which children are told the option ("port"). */
+/* The key under which children are told the option ("port", "site_url"). */
 const char *options_key(enum option option);
 
 #endif

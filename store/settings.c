@@ -15,9 +15,9 @@ static const struct {
 } keys[] = {
     {"data", offsetof(struct store_settings, data)},
     {"share", offsetof(struct store_settings, share)},
-    {"site-url", offsetof(struct store_settings, site_url)},
+    {"site_url", offsetof(struct store_settings, site_url)},
     {"host", offsetof(struct store_settings, host)},
-    {"demo-domain", offsetof(struct store_settings, demo_domain)},
+    {"demo_domain", offsetof(struct store_settings, demo_domain)},
 };
 
 static char **member(struct store_settings *settings, size_t offset)

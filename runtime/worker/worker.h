@@ -12,7 +12,7 @@
 #include "runtime/base/map.h"
 #include "runtime/wire/channel.h"
 #include "runtime/wire/tensor.h"
-#include "runtime/worker/control_page.h"
+#include "runtime/wire/control_page.h"
 #include "runtime/worker/state.h"
 
 struct event {

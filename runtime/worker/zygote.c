@@ -219,7 +219,7 @@ static void zygote_config(struct zygote *zygote, struct message_in *in)
     struct message_launcher_config config;
     uint64_t base;
 
-    if (message_launcher_config_unpack(&config, in->body) == 0 && text_equal(config.key, TEXT("worker-uid-base")) &&
+    if (message_launcher_config_unpack(&config, in->body) == 0 && text_equal(config.key, TEXT("worker_uid_base")) &&
         text_to_u64(config.value, &base) == 0)
         zygote->uid_base = (uid_t)base;
 }

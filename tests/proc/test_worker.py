@@ -64,7 +64,7 @@ class Zygote:
                                         stderr=subprocess.PIPE)
         theirs.close()
         self.control, self.gateway = wire.Channel(ours), wire.Channel(gateway)
-        self.control.send("launcher_config", {"key": "worker-uid-base", "value": "1879048192"})
+        self.control.send("launcher_config", {"key": "worker_uid_base", "value": "1879048192"})
         self.control.send("launcher_peer", {"role": ROLE_GATEWAY}, fds=[gateway_theirs.fileno()])
         self.control.send("launcher_start")
         gateway_theirs.close()
