@@ -59,7 +59,7 @@ void answer_read(struct calls *calls, struct call *call, struct http_exchange *e
 /* ---- the reply to /run ---- */
 
 static void reply(struct calls *calls, struct call *call, int status, struct text body) {
-    struct http_exchange *exchange = http_server_find(calls->gateway->server, call->exchange);
+    struct http_exchange *exchange = call->exchange ? http_server_find(calls->gateway->server, call->exchange) : NULL;
     call->exchange = 0;
     if (exchange)
         http_reply(exchange, status, TEXT(JSON_HEADERS), body);

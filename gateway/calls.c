@@ -86,6 +86,21 @@ const struct function_table *calls_functions(struct release *release) {
     return table;
 }
 
+/* ---- the end ---- */
+
+static void end_workers(struct calls *calls, const char *sentence) {
+    struct worker *worker;
+    LIST_EACH(worker, &calls->every_worker, struct worker, in_every)
+        worker_end(worker, sentence);
+}
+
+/* A little before the end of the grace: time for the clients to read what happened. */
+static void on_last_call(void *context) {
+    struct calls *calls = context;
+    end_workers(calls, "This server restarts. Try again in a moment.");
+    calls_arm(calls);
+}
+
 /* ---- the part ---- */
 
 static void part_init(struct gateway *gateway) {
@@ -106,16 +121,10 @@ static void part_init(struct gateway *gateway) {
     list_init(&calls->streams);
     loop_timer_init(gateway->loop, &calls->tick, on_tick, calls);
     loop_timer_init(gateway->loop, &calls->beat, on_beat, calls);
+    loop_timer_init(gateway->loop, &calls->last_call, on_last_call, calls);
     loop_timer_start(&calls->beat, BOUNDS_HEARTBEAT_MS);
 }
 
-static void end_workers(struct calls *calls, const char *sentence) {
-    struct worker *worker;
-    LIST_EACH(worker, &calls->every_worker, struct worker, in_every)
-        worker_end(worker, sentence);
-}
-
-/* The server is still there: answers of calls that end here are written. */
 static void part_release(struct gateway *gateway) {
     struct calls *calls = gateway->calls;
     end_workers(calls, "This server stops. Try again in a moment.");
@@ -125,6 +134,7 @@ static void part_release(struct gateway *gateway) {
     call_table_release(&calls->table);
     loop_timer_release(&calls->tick);
     loop_timer_release(&calls->beat);
+    loop_timer_release(&calls->last_call);
     map_release(&calls->workers);
     map_release(&calls->slots);
     map_release(&calls->requests);
@@ -197,9 +207,14 @@ static void part_deleted(struct gateway *gateway, struct demo *demo) {
 }
 
 static void part_stop(struct gateway *gateway) {
+    struct calls *calls = gateway->calls;
+    uint64_t now_ms = clock_now_ms(), last_ms = gateway->stop_until_ms - BOUNDS_STOP_LAST_MS;
     struct worker *worker;
-    LIST_EACH(worker, &gateway->calls->every_worker, struct worker, in_every)
+    LIST_EACH(worker, &calls->every_worker, struct worker, in_every)
         worker_drain(worker);
+    session_table_stop(&calls->sessions, now_ms);
+    loop_timer_start(&calls->last_call, last_ms > now_ms ? last_ms - now_ms : 0);
+    calls_arm(calls);
 }
 
 static bool part_is_busy(struct gateway *gateway) {

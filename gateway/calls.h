@@ -32,6 +32,7 @@ struct calls {
     struct list streams;           /* open event streams, for the heartbeat */
     struct buffer message, frame;  /* scratch for one message */
     struct loop_timer tick, beat;  /* times of sessions and workers; heartbeats */
+    struct loop_timer last_call;   /* a graceful stop: calls that still run fail now */
     uint64_t tick_ms;              /* when `tick` is due; UINT64_MAX: not armed */
     struct calls_counts counts;
 };

@@ -147,7 +147,7 @@ static void review_session(struct session *session, uint64_t now_ms) {
             enter_phase(session, &table->unheard, now_ms + BOUNDS_EVENT_GRACE_MS);
     } else if (session->call_count == 0) {
         session->phase = SESSION_LINGERING;
-        enter_phase(session, &table->lingering, now_ms + BOUNDS_CLOSE_LINGER_MS);
+        enter_phase(session, &table->lingering, table->stopping ? now_ms : now_ms + BOUNDS_CLOSE_LINGER_MS);
     }
 }
 
@@ -393,4 +393,12 @@ void session_tick(struct session_table *table, uint64_t now_ms) {
     while ((session = LIST_FIRST(&table->kept, struct session, in_kept)) != NULL
            && (session->kept_until_ms <= now_ms || table->state_bytes > BOUNDS_STATES_BYTES))
         forget_session(session);
+}
+
+void session_table_stop(struct session_table *table, uint64_t now_ms) {
+    struct session *session;
+    table->stopping = true;
+    LIST_EACH(session, &table->lingering, struct session, in_phase)
+        session->phase_until_ms = now_ms;
+    session_tick(table, now_ms);
 }

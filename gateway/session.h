@@ -43,6 +43,7 @@ struct session_table {
     struct map sessions;         /* key: demo id (8 bytes) + name */
     struct list lingering, closing, unheard, kept, dirty; /* by deadline, soonest first */
     size_t state_bytes;
+    bool stopping;               /* no linger any more: streams close as soon as nothing runs */
 };
 
 enum session_phase { SESSION_OPEN, SESSION_LINGERING, SESSION_CLOSING };
@@ -115,6 +116,8 @@ void session_write_state(struct session *session, struct buffer *out);
 /* Takes over what the store had; values that were set meanwhile win. */
 void session_load_state(struct session *session, struct text object);
 
+/* The server stops: streams without calls are closed now, the others behind their last answer. */
+void session_table_stop(struct session_table *table, uint64_t now_ms);
 /* When session_tick() has something to do (UINT64_MAX: never), and doing it. */
 uint64_t session_next_ms(const struct session_table *table);
 void session_tick(struct session_table *table, uint64_t now_ms);

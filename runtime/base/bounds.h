@@ -90,6 +90,7 @@
 #define BOUNDS_WORKER_WALL_FACTOR 10
 #define BOUNDS_WORKER_CANCEL_MS 5000
 #define BOUNDS_SMALL_BODY_BYTES 16384
+#define BOUNDS_STOP_LAST_MS 250                  /* of the grace is left when unfinished calls fail */
 #define BOUNDS_RESULT_KEEP_MS 600000
 #define BOUNDS_HEARTBEAT_MS 15000
 #define BOUNDS_CLOSE_LINGER_MS 500

@@ -192,7 +192,10 @@ class Rig:
         """Ends it as the launcher would; what a sanitizer found, or a crash, is an error here."""
         status = self.process.poll()
         if status is None:
-            self.launcher.send("launcher_stop", {"grace_ms": 200})
+            try:
+                self.launcher.send("launcher_stop", {"grace_ms": 200})
+            except OSError:
+                pass  # it is on its way out already
             try:
                 status = self.process.wait(5)
             except subprocess.TimeoutExpired:
@@ -277,7 +280,13 @@ class Rig:
             elif name == "zygote_kill":
                 self.kills.append(values["slot"])
                 if not any(worker.dead for worker in self.workers if worker.slot == values["slot"]):
-                    channel.send("zygote_exited", {"slot": values["slot"], "exit": 256 + 9})
+                    self.report_exit(channel, values["slot"])
+
+    def report_exit(self, channel, slot):
+        try:
+            channel.send("zygote_exited", {"slot": slot, "exit": 256 + 9})
+        except OSError:
+            pass  # the gateway has ended
 
     # ---- inference ----
 

@@ -277,6 +277,33 @@ class Workers(unittest.TestCase):
         self.assertLessEqual(len(lines), 402)
 
 
+class Stop(unittest.TestCase):
+    """An orderly stop: running calls get their time, then words; new ones a clear refusal."""
+
+    def test_stop(self):
+        done = threading.Event()
+
+        def wait(worker, stream, start):
+            worker.partial(stream, ["begun"])
+            done.wait(5)
+            worker.done(stream, ["finished"])
+        rig = Rig([function(1, "one"), function(2, "never")], {1: wait, 2: lambda w, s, start: w.partial(s, ["begun"])})
+        self.addCleanup(rig.stop)
+        for number, session in ((1, "a"), (2, "b")):
+            self.assertEqual(rig.join(number, ["x"], session)[0], 200)
+        first, second = rig.stream("a"), rig.stream("b")
+        first.until("process_generating")
+        second.until("process_generating")
+        rig.launcher.send("launcher_stop", {"grace_ms": 1500})
+        time.sleep(0.2)
+        done.set()
+        self.assertTrue(first.until("process_completed")[-1]["success"])
+        self.assertEqual(next(first)["msg"], "close_stream")
+        last = second.until("process_completed")[-1]
+        self.assertEqual((last["success"], last["output"]["error"]), (False, "This server restarts. Try again in a moment."))
+        self.assertEqual(next(second)["msg"], "close_stream")
+
+
 class Rest(unittest.TestCase):
     """Idle workers go to sleep, and wake for the next call."""
 

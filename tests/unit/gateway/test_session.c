@@ -170,6 +170,19 @@ static void test_closing_falls_back(void **state) {
     assert_null(session_find(&world->table, 7, TEXT("s")));
 }
 
+static void test_stop_closes_streams(void **state) {
+    struct world *world = *state;
+    struct session *idle = session_need(&world->table, 7, TEXT("idle")), *busy = session_need(&world->table, 7, TEXT("busy"));
+    struct call *call = add_call(world, busy, 0);
+    session_open_stream(idle, 5, 0);
+    session_open_stream(busy, 6, 0);
+    session_table_stop(&world->table, 10);
+    expect_seen(world, "5<" CLOSE);
+    end_call(world, busy, call, 20);
+    session_tick(&world->table, 20);
+    expect_seen(world, "6<" CLOSE);
+}
+
 static void test_newest_stream_wins(void **state) {
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
@@ -328,6 +341,7 @@ int main(void) {
         SESSION_TEST(test_messages_wait_for_the_stream),
         SESSION_TEST(test_closing_handshake),
         SESSION_TEST(test_closing_falls_back),
+        SESSION_TEST(test_stop_closes_streams),
         SESSION_TEST(test_newest_stream_wins),
         SESSION_TEST(test_new_stream_while_closing_frees_held_calls),
         SESSION_TEST(test_nobody_listens),
