@@ -276,15 +276,15 @@ class Rig:
                 os.close(bundle)
                 worker = Worker(self, values["slot"], socket.socket(fileno=sock), window, page)
                 self.workers.append(worker)
-                channel.send("zygote_spawned", {"slot": values["slot"], "pid": 0})
+                self.tell(channel, "zygote_spawned", {"slot": values["slot"], "pid": 0})
             elif name == "zygote_kill":
                 self.kills.append(values["slot"])
                 if not any(worker.dead for worker in self.workers if worker.slot == values["slot"]):
-                    self.report_exit(channel, values["slot"])
+                    self.tell(channel, "zygote_exited", {"slot": values["slot"], "exit": 256 + 9})
 
-    def report_exit(self, channel, slot):
+    def tell(self, channel, name, values, fds=()):
         try:
-            channel.send("zygote_exited", {"slot": slot, "exit": 256 + 9})
+            channel.send(name, values, fds=fds)
         except OSError:
             pass  # the gateway has ended
 
@@ -298,7 +298,7 @@ class Rig:
                 os.close(fd)
             self.jobs.append((name, values))
             if name == "infer_job" and values["op"] == b"run":
-                channel.send("infer_result", {"job": values["job"], "status": 0, "body": b"{}", "tensors": values["tensors"]})
+                self.tell(channel, "infer_result", {"job": values["job"], "status": 0, "body": b"{}", "tensors": values["tensors"]})
 
     # ---- clients ----
 

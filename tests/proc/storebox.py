@@ -199,7 +199,7 @@ class StoreBox:
 
         fd = keep if keep != 3 else os.dup(keep)
         self.process = subprocess.Popen([os.path.join(BIN, "vitrine-store")], preexec_fn=place, pass_fds=(3, fd), stderr=log,
-                                        env={**os.environ, "VITRINE_LOG": "text", **self.environment})
+                                        env={**os.environ, "VITRINE_LOG": "text", "LD_PRELOAD": os.environ.get("BOX_PRELOAD", ""), **self.environment})
         os.close(keep)
         theirs.close()
         log.close()
@@ -291,14 +291,15 @@ class StoreBox:
         self.exited(channel, values["request"], status if status >= 0 else 256 - status)
 
     def run_describe(self, channel, values, fds):
-        with os.fdopen(fds[0], "rb") as stage, os.fdopen(fds[1], "wb") as bundle, os.fdopen(fds[2], "wb") as report:
-            status, files, text = self.describe(read_stage(stage), bool(values["model"]))
-            try:
+        status = 1
+        try:
+            with os.fdopen(fds[0], "rb") as stage, os.fdopen(fds[1], "wb") as bundle, os.fdopen(fds[2], "wb") as report:
+                status, files, text = self.describe(read_stage(stage), bool(values["model"]))
                 if files is not None:
                     bundle.write(files if isinstance(files, bytes) else make_bundle(files))
                 report.write(text.encode())
-            except BrokenPipeError:
-                pass
+        except (BrokenPipeError, struct.error):
+            pass  # the store hung up
         self.exited(channel, values["request"], status)
 
     # -- gateway and inference backend --

@@ -357,5 +357,81 @@ class Calls(unittest.TestCase):
         self.assertIn("x-gradio-user", headers["Access-Control-Allow-Headers"].lower())
 
 
+class PythonClient(unittest.TestCase):
+    """The exact requests of gradio_client 2.6, read back as strictly as it reads: every request on its own connection, frames
+    split at empty lines, each one must begin with "data:" and carry an event_id unless it is a heartbeat."""
+
+    HEADERS = {"user-agent": "gradio_client/2.6.0; python/3.11.2", "accept": "*/*", "accept-encoding": "gzip, deflate",
+               "connection": "keep-alive"}
+    SESSION = "2b1d0c3e-7c7f-4d8c-9d07-5d7c3e0f7a11"
+
+    def setUp(self):
+        self.rig = Rig(FUNCTIONS, {1: echo, 2: count_up, 3: fail, 4: count_visits, 5: Gate()})
+        self.addCleanup(self.rig.stop)
+
+    def read_stream(self, pending):
+        """The messages of all pending events, as the client's one reader thread sorts them."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.rig.port, timeout=10)
+        connection.request("GET", f"{self.rig.base}/gradio_api/queue/data?session_hash={self.SESSION}", headers=self.HEADERS)
+        reply, messages, rest = connection.getresponse(), {}, b""
+        self.assertEqual(reply.status, 200)
+        while pending:
+            rest += reply.read1(65536)
+            *frames, rest = rest.split(b"\n\n")
+            for frame in frames:
+                self.assertTrue(frame.startswith(b"data:"), frame)
+                message = json.loads(frame[5:])
+                if message["msg"] in ("heartbeat", "close_stream"):
+                    continue
+                messages.setdefault(message["event_id"], []).append(message)
+                if message["msg"] == "process_completed":
+                    pending.remove(message["event_id"])
+        connection.close()
+        return messages
+
+    def send(self, path, body):
+        text = json.dumps(body).encode()
+        status, reply, _ = self.rig.request("POST", f"{self.rig.base}/gradio_api/{path}", text,
+                                            {**self.HEADERS, "content-type": "application/json"})
+        return status, json.loads(reply)
+
+    def join(self, number, data):
+        status, reply = self.send("queue/join", {"data": data, "fn_index": number, "session_hash": self.SESSION})
+        self.assertEqual(status, 200, reply)
+        return reply["event_id"]
+
+    def test_connecting(self):
+        status, body, _ = self.rig.get(self.rig.base + "/config", self.HEADERS)
+        config = json.loads(body)
+        self.assertEqual((status, config["protocol"], config["api_prefix"]), (200, "sse_v3", "/gradio_api"))
+        self.assertEqual(self.rig.get(self.rig.base + "/gradio_api/info?serialize=False", self.HEADERS)[0], 200)
+
+    def test_several_jobs_share_one_stream(self):
+        events = [self.join(1, ["a"]), self.join(2, ["b"]), self.join(3, ["c"])]
+        messages = self.read_stream(set(events))
+        outcomes = [messages[event][-1]["success"] for event in events]
+        self.assertEqual(outcomes, [True, True, False])
+        for message in messages[events[1]][1:-1]:
+            self.assertEqual((message["msg"], message["success"]), ("process_generating", True))
+
+    def test_cancel_and_reset(self):
+        event = self.join(5, ["x"])
+        self.assertEqual(self.send("cancel", {"event_id": event, "session_hash": self.SESSION, "fn_index": 5}), (200, {"success": True}))
+        self.assertEqual(self.send("reset", {"event_id": event}), (200, {"success": True}))
+        last = self.read_stream({event})[event][-1]
+        self.assertEqual((last["success"], last["output"]["error"]), (False, "Cancelled"))
+
+    def test_wrong_values_are_a_list_of_objects(self):
+        status, body = self.send("queue/join", {"data": ["a", "b", "c"], "fn_index": 1, "session_hash": self.SESSION})
+        self.assertEqual(status, 422)
+        self.assertEqual({type(problem) for problem in body["detail"]}, {dict})
+
+    def test_a_full_queue(self):
+        for _ in range(3):
+            self.join(5, ["x"])
+        status, body = self.send("queue/join", {"data": ["x"], "fn_index": 5, "session_hash": self.SESSION})
+        self.assertEqual((status, body["detail"]), (503, "Queue is full. Max size is 2 and size is 2."))
+
+
 if __name__ == "__main__":
     unittest.main()
