@@ -121,6 +121,7 @@ static void write_file(struct input_writer *writer, const struct json_node *obje
         json_write_string(out, text_from(path));
         write_clean_name(out, json_get(writer->json, object, "orig_name"));
         buffer_string(out, ",\"meta\":{\"_type\":\"gradio.FileData\"}}");
+        files->positions[files->count] = writer->position;
         files->handles[files->count++] = MEMORY_STEAL(path);
         return;
     }

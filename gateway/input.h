@@ -26,6 +26,7 @@ void input_release(struct input *input);
 
 struct input_files {
     char *handles[BOUNDS_EVENT_FILES]; /* owned */
+    int positions[BOUNDS_EVENT_FILES]; /* of the inputs they belong to */
     uint32_t count;
 };
 void input_files_release(struct input_files *files);

@@ -183,7 +183,9 @@ static void on_file(void *context, struct request_answer *answer) {
     if (answer->status == ERROR_BUSY) {
         refuse(join, 503, "The file store is restarting. Try again in a moment.");
     } else if (answer->status != 0) {
-        refuse(join, 422, "A file of this call is not here (any more). Upload it again, to this demo.");
+        input_add_problem(&join->input, join->function, join->input.files.positions[join->files_checked],
+                          "This file is not here (any more). Upload it again, to this demo.");
+        refuse_values(join);
     } else {
         join->files_checked++;
         check_files(join);

@@ -210,11 +210,12 @@ class Workers(unittest.TestCase):
         self.assertEqual(self.run_function("file", [value])["data"], [["note.txt", 10, "note.txt", "file"]])
 
     def test_files_are_checked(self):
-        for value, words in (({"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, "Upload it again"),
+        for value, words in (({"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, "Upload it again, to this demo"),
                              ({"path": "https://x/y", "meta": {"_type": "gradio.FileData"}}, "send the file itself"),
                              ({}, "upload failed")):
             status, body, _ = self.rig.post("/gradio_api/run/file", {"data": [value]})
             self.assertEqual(status, 422, body)
+            self.assertEqual(json.loads(body)["detail"][0]["parameter_name"], "x")
             self.assertIn(words, body.decode())
 
     def test_making_a_file(self):
