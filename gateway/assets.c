@@ -176,6 +176,8 @@ static bool reply(const struct asset *asset, struct http_exchange *exchange, int
     for (int i = 0; i < ASSET_ENCODINGS; i++) {
         if (!asset->bytes[i].data || (encodings[i].token && !accepts(accepted, encodings[i].token)))
             continue;
+        /* An asset has its own lines; those of the page it stands below would repeat them, which browsers refuse. */
+        http_exchange_decorate(exchange, (struct text){0});
         http_respond_memory(exchange, &(struct http_memory){.body = asset->bytes[i],
                                                             .etag = text_from(asset->etags[i]),
                                                             .headers = text_from(asset->headers[i][lifetime])});
