@@ -66,6 +66,7 @@ endforeach()
 # The native hostile worker of tests/escape: outcomes count only without sanitizers.
 if(NOT VITRINE_SANITIZE AND TARGET vitrine_lockdown)
     add_executable(hostile ${CMAKE_SOURCE_DIR}/tests/escape/hostile.c)
+    set_target_properties(hostile PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     target_compile_options(hostile PRIVATE -Wno-unused-result -Wno-pedantic)
     target_link_libraries(hostile PRIVATE vitrine_lockdown vitrine_base)
 endif()

@@ -6,7 +6,7 @@ import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("VITRINE_BIN", os.path.join(ROOT, "build/release/bin"))
-HOSTILE = os.path.join(BIN, "hostile")
+HOSTILE = os.path.join(BIN, "..", "tests", "hostile")
 NOBODY = 65534
 
 # What the sweep may find alive: the allow-list, and the two calls that the kernel exempts from every filter (SIGILL, ENXIO).

@@ -9,7 +9,13 @@ import unittest
 from sources import ROOT, exempt, read, tracked
 
 KIT = os.path.join(os.environ.get("VITRINE_BUILD", os.path.join(ROOT, "build", "release")), "share", "vitrine", "kit")
-ADDRESS = re.compile(rb"(?:https?:)?//([a-z0-9-]+(?:\.[a-z0-9-]+)+)", re.I)
+HOST = rb"([a-z0-9-]+(?:\.[a-z0-9-]+)+)"
+# An address without a scheme begins where a string or a value begins; elsewhere // is a comment or the end of an expression.
+ADDRESS = re.compile(rb"(?:https?:|(?<=[\"'`(=]))//" + HOST, re.I)
+# What a browser requests by itself: these may name nobody else, not even a host that asset_url exempts as mere text.
+REQUEST = re.compile(rb"(?:\b(?:src|srcset|poster|action)\s*=\s*[\"'`]?|<(?:link|use|image)\b[^>]*\bhref\s*=\s*[\"'`]?|\burl\(\s*[\"']?|"
+                     rb"\b(?:import|from)\s*\(?\s*[\"'`]|@import\s+[\"']?|\b(?:fetch|Worker|EventSource|WebSocket|sendBeacon|"
+                     rb"importScripts)\(\s*[\"'`])(?:(?:https?|wss?):)?//" + HOST, re.I)
 FIRST_PAGE_BYTES = 100_000  # compressed: everything a demo's page loads before it works
 
 
@@ -20,8 +26,17 @@ def kit_files():
 
 class Assets(unittest.TestCase):
     def offenders(self, label, text):
-        hosts = {match.group(1).decode().lower() for match in ADDRESS.finditer(text)}
-        return [f"{label}: {host}" for host in sorted(hosts) if not exempt("asset_url", host)]
+        requested, named = ({match.group(1).decode().lower() for match in pattern.finditer(text)} for pattern in (REQUEST, ADDRESS))
+        return [f"{label}: {host}" for host in sorted(requested | named) if host in requested or not exempt("asset_url", host)]
+
+    def test_the_check_itself(self):
+        for text in (b'<img src=//a.org/x>', b'@import "https://a.org/x"', b'fetch(`https://a.org`)', b'background:url(//a.org/i)',
+                     b'import("https://www.w3.org/x")', b'<link rel=x href="//www.w3.org/a">', b'let x="https://a.org"'):
+            with self.subTest(text):
+                self.assertEqual(1, len(self.offenders("text", text)))
+        for text in (b'x?/^https?:\\/\\//i.test(r):0', b'xmlns="http://www.w3.org/2000/svg"', b'src="-/kit/a.js"'):
+            with self.subTest(text):
+                self.assertEqual([], self.offenders("text", text))
 
     def test_kit(self):
         self.assertTrue(kit_files(), f"no kit in {KIT}")

@@ -18,7 +18,8 @@ NEEDED = {
     "vitrine-ctl": {r"libevent_core.*"},
     "vitrine-hook": set(),
     "vitrine-worker": None,
-    "vitrine-infer": {r"libonnxruntime\.so.*", r"libseccomp\.so.*", r"libcap\.so.*"},
+    # libevent is the loop of the supervisor that starts the children; a child that holds a model never runs it
+    "vitrine-infer": {r"libevent_core.*", r"libonnxruntime\.so.*", r"libseccomp\.so.*", r"libcap\.so.*"},
 }
 
 
