@@ -1,5 +1,6 @@
 #include "sandbox/launcher.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -107,6 +108,20 @@ static int child_fork(struct launcher *launcher, struct launcher_child *child)
     return 0;
 }
 
+/* VITRINE_LIMIT_WORKERS=100 reaches the children as limit_workers. */
+static void child_send_limits(struct launcher_child *child)
+{
+    for (char **at = environ; *at; at++) {
+        BUFFER_AUTO struct buffer key = BUFFER_EMPTY;
+        struct text rest = text_from(*at), name = text_cut(&rest, '=');
+        if (!text_starts(name, TEXT("VITRINE_LIMIT_")))
+            continue;
+        for (size_t i = strlen("VITRINE_"); i < name.length; i++)
+            buffer_byte(&key, (char)tolower((unsigned char)name.data[i]));
+        channel_send_launcher_config(&child->channel, 0, &(struct message_launcher_config){buffer_view(&key), rest});
+    }
+}
+
 static void child_configure(struct launcher *launcher, struct launcher_child *child)
 {
     char share[PLACE_PATH_BYTES] = "";
@@ -124,6 +139,7 @@ static void child_configure(struct launcher *launcher, struct launcher_child *ch
     (void)place_share(share, ""); /* a child that needs it says what it could not read */
     config = (struct message_launcher_config){TEXT("share"), text_from(share)};
     channel_send_launcher_config(&child->channel, 0, &config);
+    child_send_limits(child);
 }
 
 static void child_send_fd(struct launcher_child *child, enum message_type type, const struct buffer *body, int fd)
