@@ -128,7 +128,8 @@ static const char *end_of(int code) {
     return "failed";
 }
 
-void access_format(struct buffer *out, const struct http_exchange *exchange, const struct demo_route *route, int code) {
+void access_format(struct buffer *out, const struct http_exchange *exchange, const struct demo_route *route, int code)
+{
     uint64_t us = clock_now_us() - exchange->started_us;
     char client[48];
     if (!route)
@@ -179,7 +180,8 @@ static bool begin(struct access *access) {
     return true;
 }
 
-void access_write(struct access *access, const struct http_exchange *exchange, const struct demo_route *route, int code) {
+void access_write(struct access *access, const struct http_exchange *exchange, const struct demo_route *route, int code)
+{
     if (begin(access))
         access_format(&access->lines, exchange, route, code);
 }

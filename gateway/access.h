@@ -17,7 +17,8 @@ struct loop;
 struct access *access_new(struct loop *loop);
 void access_free(struct access *access); /* writes what is left */
 /* `route` may be NULL. */
-void access_write(struct access *access, const struct http_exchange *exchange, const struct demo_route *route, int code);
+void access_write(struct access *access, const struct http_exchange *exchange, const struct demo_route *route,
+                  int code);
 /* A request that was refused before it was understood. */
 void access_write_refused(struct access *access, const struct http_peer *peer, int status, const char *reason);
 

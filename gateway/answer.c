@@ -178,7 +178,8 @@ static bool is_heard(const struct call *call) {
 }
 
 static void finish(struct calls *calls, struct call *call, const char *frame, struct text data) {
-    if (call->kind == CALL_ON_READERS || (call->kind == CALL_ON_SESSION && (call->watcher_count > 0 || !is_heard(call))))
+    if (call->kind == CALL_ON_READERS ||
+        (call->kind == CALL_ON_SESSION && (call->watcher_count > 0 || !is_heard(call))))
         tell_readers(calls, call, frame, data);
     end_readers(call);
     leave_session(call);
@@ -195,7 +196,8 @@ void answer_done(struct calls *calls, struct call *call, struct text data) {
     } else if (call->kind == CALL_ON_SESSION) {
         output_write_completed(fresh_message(calls), call->id, values, &times);
         if (session_send(call->session, buffer_view(&calls->message)) < 0) {
-            answer_sentence(calls, call, "The result was too large to keep for a page that does not listen. Run it again.");
+            answer_sentence(calls, call,
+                            "The result was too large to keep for a page that does not listen. Run it again.");
             return;
         }
     }

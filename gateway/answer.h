@@ -1,5 +1,5 @@
-/* How what a worker says about a call reaches whoever asked: on the session's stream, to the readers of the curl API, or
- * as the reply to /run. The worker's texts were checked before they come here. */
+/* How what a worker says about a call reaches whoever asked: on the session's stream, to the readers of the curl API,
+ * or as the reply to /run. The worker's texts were checked before they come here. */
 #ifndef GATEWAY_ANSWER_H
 #define GATEWAY_ANSWER_H
 

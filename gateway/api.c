@@ -73,7 +73,8 @@ static void on_data(struct gateway *gateway, struct http_exchange *exchange, str
 /* The curl API reads "error" and a JSON string for an event that is not there. */
 static void reply_unknown_event(struct http_exchange *exchange) {
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
-    output_write_frame(&body, "error", TEXT("\"This event is not known (any more): results are kept for ten minutes.\""));
+    output_write_frame(&body, "error",
+                       TEXT("\"This event is not known (any more): results are kept for ten minutes.\""));
     http_reply(exchange, 404, TEXT("Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n"),
                buffer_view(&body));
 }

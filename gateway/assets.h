@@ -6,8 +6,8 @@
 
 struct assets;
 
-/* Maps every file that <folder>/manifest.json names, with its .br and .gz. Never fails: what is missing is logged, and its
- * pages go without it. Must run before the process gives up the right to open files. */
+/* Maps every file that <folder>/manifest.json names, with its .br and .gz. Never fails: what is missing is logged, and
+ * its pages go without it. Must run before the process gives up the right to open files. */
 struct assets *assets_open(const char *folder, struct text headers);
 void assets_free(struct assets *assets);
 

@@ -38,8 +38,8 @@ void calls_arm(struct calls *calls) {
     loop_timer_start(&calls->tick, soonest > now_ms ? soonest - now_ms : 0);
 }
 
-/* Idle workers stand in the order of their rest; each demo may have its own patience, so all that are due are looked for
- * behind a patient first one only when that one goes. */
+/* Idle workers stand in the order of their rest; each demo may have its own patience, so all that are due are looked
+ * for behind a patient first one only when that one goes. */
 static void sleep_idle(struct calls *calls, uint64_t now_ms) {
     struct worker *worker;
     while ((worker = LIST_FIRST(&calls->idle_workers, struct worker, in_idle)) != NULL

@@ -1,5 +1,5 @@
-/* The call path of one gateway loop: calls, sessions, workers, and the peers that serve them. The server part sees it as
- * the struct gateway_part `calls_part`; nothing here is global. */
+/* The call path of one gateway loop: calls, sessions, workers, and the peers that serve them. The server part sees it
+ * as the struct gateway_part `calls_part`; nothing here is global. */
 #ifndef GATEWAY_CALLS_H
 #define GATEWAY_CALLS_H
 

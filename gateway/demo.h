@@ -64,7 +64,8 @@ void demo_query_cancel(struct demo_query *query);
 bool demo_message(struct demo_table *table, struct message_in *message);
 /* The store is gone: whoever waits is answered ERROR_BUSY. */
 void demo_store_lost(struct demo_table *table);
-/* The lines every answer of this demo carries: on the path address, or on its own origin. They live as long as `lines`. */
+/* The lines every answer of this demo carries: on the path address, or on its own origin. They live as long as `lines`.
+ */
 struct text demo_headers(const struct demo_lines *lines, const struct release *release, bool on_path);
 struct demo_lines *demo_lines_hold(struct demo_lines *lines);
 void demo_lines_drop(struct demo_lines *lines);

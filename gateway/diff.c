@@ -182,8 +182,8 @@ void diff_write_value(struct buffer *out, struct text before, struct text after)
     struct json old = {0}, new = {0};
     if (text_equal(before, after))
         buffer_string(out, "[]");
-    else if (before.length > BOUNDS_DIFF_BYTES || after.length > BOUNDS_DIFF_BYTES || json_parse(&old, before, NULL) < 0
-             || json_parse(&new, after, NULL) < 0)
+    else if (before.length > BOUNDS_DIFF_BYTES || after.length > BOUNDS_DIFF_BYTES ||
+             json_parse(&old, before, NULL) < 0 || json_parse(&new, after, NULL) < 0)
         write_replace(out, after);
     else
         write_nodes(out, &old, &old.nodes[0], &new, &new.nodes[0]);

@@ -277,8 +277,8 @@ static const struct http_handler exchange_handler = {
 
 /* ---- store → client ---- */
 
-/* The store may send bytes of strangers as files: then it says so with a policy of its own, which is never weaker than a
- * sandbox, and ours for pages is replaced as a whole. */
+/* The store may send bytes of strangers as files: then it says so with a policy of its own, which is never weaker than
+ * a sandbox, and ours for pages is replaced as a whole. */
 static void choose_headers(struct forward_call *call, const struct http_head *head) {
     if (!call->route->demo && http_head_get(head, "content-security-policy").data)
         http_exchange_decorate(call->exchange, text_from(call->forward->gateway->file_headers));

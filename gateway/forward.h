@@ -1,7 +1,7 @@
 /* Requests that the store answers: streamed there and back over HTTP on socket pairs, with back-pressure both ways.
  *
- * The gateway adds what the store cannot know (x-vitrine-client, -origin, -demo, -base) and never passes on such a field
- * from outside; hop-by-hop fields and those the gateway owns stay behind. */
+ * The gateway adds what the store cannot know (x-vitrine-client, -origin, -demo, -base) and never passes on such a
+ * field from outside; hop-by-hop fields and those the gateway owns stay behind. */
 #ifndef GATEWAY_FORWARD_H
 #define GATEWAY_FORWARD_H
 

@@ -15,12 +15,14 @@ struct function_reader {
     int code;
 };
 
-static const struct json_node *member(struct function_reader *reader, const struct json_node *object, const char *key) {
+static const struct json_node *member(struct function_reader *reader, const struct json_node *object, const char *key)
+{
     const struct json_node *node = json_get(reader->json, object, key);
     return node && node->type == JSON_NULL ? NULL : node;
 }
 
-static bool read_bool(struct function_reader *reader, const struct json_node *object, const char *key, bool fallback) {
+static bool read_bool(struct function_reader *reader, const struct json_node *object, const char *key, bool fallback)
+{
     const struct json_node *node = member(reader, object, key);
     return node ? node->type == JSON_TRUE : fallback;
 }
@@ -73,7 +75,8 @@ static void mark_positions(struct function_reader *reader, const struct json_nod
         marks[positions[i]] |= bit;
 }
 
-static void read_state_outputs(struct function_reader *reader, const struct json_node *node, struct function *function) {
+static void read_state_outputs(struct function_reader *reader, const struct json_node *node, struct function *function)
+{
     uint32_t count;
     MEMORY_AUTO uint32_t *positions = read_numbers(reader, member(reader, node, "state_outputs"),
                                                    function->output_count, &count);

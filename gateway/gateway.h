@@ -1,8 +1,8 @@
-/* vitrine-gateway: one struct gateway hangs off one loop and holds everything that loop knows. Nothing is global, so that
- * a second loop is a second struct.
+/* vitrine-gateway: one struct gateway hangs off one loop and holds everything that loop knows. Nothing is global, so
+ * that a second loop is a second struct.
  *
- * Split: the server part (this file, site, demo, page, assets, forward, headers, limit, metrics, access) finds out what a
- * request is for and answers everything that needs no worker. The call path (call, session, worker, …) is a struct
+ * Split: the server part (this file, site, demo, page, assets, forward, headers, limit, metrics, access) finds out what
+ * a request is for and answers everything that needs no worker. The call path (call, session, worker, …) is a struct
  * gateway_part: it brings routes and hears of the peers it talks to. */
 #ifndef GATEWAY_GATEWAY_H
 #define GATEWAY_GATEWAY_H

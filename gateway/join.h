@@ -1,5 +1,6 @@
-/* One request that starts a call, from its arrival to the reply: read the body, find the function, check the values, wait
- * for what must be waited for (a closing stream, the session's state, uploaded files), then hand a call to the worker. */
+/* One request that starts a call, from its arrival to the reply: read the body, find the function, check the values,
+ * wait for what must be waited for (a closing stream, the session's state, uploaded files), then hand a call to the
+ * worker. */
 #ifndef GATEWAY_JOIN_H
 #define GATEWAY_JOIN_H
 

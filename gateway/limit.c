@@ -167,7 +167,8 @@ int limit_parse_address(struct text text, unsigned char ret_address[16]) {
     return 0;
 }
 
-void limit_address(const struct http_exchange *exchange, const unsigned char *trusted, unsigned char ret_address[16]) {
+void limit_address(const struct http_exchange *exchange, const unsigned char *trusted, unsigned char ret_address[16])
+{
     memcpy(ret_address, exchange->peer->address, 16);
     if (!trusted || (!exchange->peer->local && memcmp(trusted, ret_address, 16) != 0))
         return;

@@ -1,7 +1,7 @@
 /* How much one client address may ask: open connections, and token buckets for requests and for what costs more.
  *
- * An address is a whole IPv4 address or an IPv6 /64. State is bounded: the least recently seen address is forgotten, which
- * at worst gives it fresh buckets. */
+ * An address is a whole IPv4 address or an IPv6 /64. State is bounded: the least recently seen address is forgotten,
+ * which at worst gives it fresh buckets. */
 #ifndef GATEWAY_LIMIT_H
 #define GATEWAY_LIMIT_H
 
@@ -13,7 +13,8 @@
 
 struct limit_table;
 
-/* What can be limited; the table in limit.c has rates, bursts and the VITRINE_LIMIT_* that raises them (0: no limit). */
+/* What can be limited; the table in limit.c has rates, bursts and the VITRINE_LIMIT_* that raises them (0: no limit).
+ */
 enum limit_kind {
     LIMIT_REQUEST,
     LIMIT_JOIN,
@@ -29,8 +30,8 @@ void limit_free(struct limit_table *table);
 /* Connections: false when this address has too many. limit_leave() for each true. */
 bool limit_enter(struct limit_table *table, const unsigned char address[16]);
 void limit_leave(struct limit_table *table, const unsigned char address[16]);
-/* Takes one token; `scope` separates buckets of one kind (a demo's id; 0 when there is one). 0, or the seconds after which
- * trying again makes sense. */
+/* Takes one token; `scope` separates buckets of one kind (a demo's id; 0 when there is one). 0, or the seconds after
+ * which trying again makes sense. */
 unsigned limit_take(struct limit_table *table, enum limit_kind kind, const unsigned char address[16], uint64_t scope,
                     uint64_t now_ms);
 

@@ -85,7 +85,8 @@ void output_write_completed(struct buffer *out, const char *id, struct text data
 
 void output_write_failed(struct buffer *out, const char *id, struct text error) {
     struct json json = {0};
-    const struct json_node *title = json_parse(&json, error, NULL) == 0 ? json_get(&json, &json.nodes[0], "title") : NULL;
+    const struct json_node *title =
+        json_parse(&json, error, NULL) == 0 ? json_get(&json, &json.nodes[0], "title") : NULL;
     begin_message(out, "process_completed", id);
     buffer_string(out, ",\"output\":");
     buffer_text(out, error);

@@ -113,11 +113,12 @@ void page_serve(struct gateway *gateway, struct http_exchange *exchange, struct 
     if (assets_accepts(exchange, "gzip"))
         gzip = compressed(release, theme);
     http_respond_memory(
-        exchange, &(struct http_memory){.body = gzip.length ? gzip : body,
-                                        .etag = write_etag(gateway, release, theme + (gzip.length ? RELEASE_THEMES : 0), etag),
-                                        .headers = gzip.length ? TEXT(PAGE_LINES "Content-Encoding: gzip\r\n") : TEXT(PAGE_LINES),
-                                        .release = drop_release,
-                                        .owner = release_hold(release)});
+        exchange,
+        &(struct http_memory){.body = gzip.length ? gzip : body,
+                              .etag = write_etag(gateway, release, theme + (gzip.length ? RELEASE_THEMES : 0), etag),
+                              .headers = gzip.length ? TEXT(PAGE_LINES "Content-Encoding: gzip\r\n") : TEXT(PAGE_LINES),
+                              .release = drop_release,
+                              .owner = release_hold(release)});
 }
 
 static void serve_json(struct http_exchange *exchange, struct release *release, struct text json) {

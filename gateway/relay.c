@@ -287,7 +287,8 @@ static void on_made_early(void *context, struct request_answer *answer);
 /* What a demo makes is bound to the demo, not to the session: its address is its secret. */
 static bool on_file_make(struct relay *relay, uint64_t stream, const struct message_call_file_make *make) {
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
-    struct request_file question = {.demo_id = relay->worker->demo->id, .name = make->name, .mime_type = make->mime_type};
+    struct request_file question = {
+        .demo_id = relay->worker->demo->id, .name = make->name, .mime_type = make->mime_type};
     struct relay_file *file;
     if (relay->files.count + relay->waits.count >= BOUNDS_WORKER_FILES) {
         answer_error(relay, stream, make->call, ERROR_LIMIT, TEXT("too many files are open in this demo"));
@@ -383,7 +384,8 @@ static int visit_lose(void *context, struct text key, void *value) {
     (void)context;
     (void)key;
     wait_free(wait);
-    answer_error(relay, stream, id, ERROR_CLOSED, TEXT("the inference backend stopped while it worked on this; try again"));
+    answer_error(relay, stream, id, ERROR_CLOSED,
+                 TEXT("the inference backend stopped while it worked on this; try again"));
     return 0;
 }
 

@@ -39,7 +39,8 @@ struct release_source {
     struct text commit, digest;
     int fd; /* of the bundle; taken over, also on failure */
 };
-/* Maps a bundle: 0 and a release with one holder, entered in the registry (id → release) while it has any; ERROR_CORRUPT, ERROR_LIMIT or ERROR_SYSTEM. */
+/* Maps a bundle: 0 and a release with one holder, entered in the registry (id → release) while it has any;
+ * ERROR_CORRUPT, ERROR_LIMIT or ERROR_SYSTEM. */
 int release_open(struct map *registry, const struct release_source *source, struct release **ret_release);
 
 #endif

@@ -1,5 +1,5 @@
-/* What gateway and worker process say to each other about calls. Everything a process says is input from an enemy: it is
- * checked here, and a process that breaks the rules is killed. */
+/* What gateway and worker process say to each other about calls. Everything a process says is input from an enemy: it
+ * is checked here, and a process that breaks the rules is killed. */
 #ifndef GATEWAY_REPORT_H
 #define GATEWAY_REPORT_H
 

@@ -37,7 +37,8 @@ static void settle_sent(struct calls *calls, struct request *request, int code) 
 #define SEND(calls, name, message) \
     ((calls)->gateway->store ? channel_send_##name((calls)->gateway->store, 0, message) : ERROR_CLOSED)
 
-uint32_t request_state(struct calls *calls, uint64_t demo_id, const char *session, request_done *done, void *context) {
+uint32_t request_state(struct calls *calls, uint64_t demo_id, const char *session, request_done *done, void *context)
+{
     struct request *request;
     struct message_state_load load = {.request = request_new(calls, done, context, &request), .demo_id = demo_id,
                                       .session = text_from(session)};
@@ -55,8 +56,11 @@ uint32_t request_file_open(struct calls *calls, const struct request_file *file,
 
 uint32_t request_file_begin(struct calls *calls, const struct request_file *file, request_done *done, void *context) {
     struct request *request;
-    struct message_file_begin begin = {.request = request_new(calls, done, context, &request), .demo_id = file->demo_id,
-                                       .session = file->session, .name = file->name, .mime_type = file->mime_type};
+    struct message_file_begin begin = {.request = request_new(calls, done, context, &request),
+                                       .demo_id = file->demo_id,
+                                       .session = file->session,
+                                       .name = file->name,
+                                       .mime_type = file->mime_type};
     settle_sent(calls, request, SEND(calls, file_begin, &begin));
     return request->id;
 }

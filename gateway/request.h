@@ -1,5 +1,5 @@
-/* Questions of the call path to the store, each answered exactly once: by the store, or with ERROR_BUSY when the store is
- * away. */
+/* Questions of the call path to the store, each answered exactly once: by the store, or with ERROR_BUSY when the store
+ * is away. */
 #ifndef GATEWAY_REQUEST_H
 #define GATEWAY_REQUEST_H
 

@@ -157,7 +157,8 @@ static void reply_preflight(struct http_exchange *exchange) {
 static void reply_limited(struct demo_route *route, unsigned seconds) {
     struct buffer BUFFER_AUTO headers = BUFFER_EMPTY;
     metrics_limited(route->gateway->metrics);
-    buffer_format(&headers, "Content-Type: application/json\r\nCache-Control: no-store\r\nRetry-After: %u\r\n", seconds);
+    buffer_format(&headers, "Content-Type: application/json\r\nCache-Control: no-store\r\nRetry-After: %u\r\n",
+                  seconds);
     http_reply(route->exchange, 429, buffer_view(&headers),
                TEXT("{\"detail\":\"Too many requests from your address. Wait a moment.\","
                     "\"error\":\"Too many requests from your address. Wait a moment.\"}\n"));
@@ -210,7 +211,8 @@ static void run_site(struct demo_route *route) {
     unsigned allowed = 0;
     const struct route *row = find_route(site_routes, MEMORY_COUNT(site_routes), route, &allowed);
     if (is_forged(route))
-        http_reply_error(route->exchange, 403, "This request came from a page of another site and was not carried out.");
+        http_reply_error(route->exchange, 403,
+                         "This request came from a page of another site and was not carried out.");
     else
         run(route, row, allowed);
 }

@@ -50,7 +50,8 @@ struct demo_route {
     struct demo_query *query;    /* while the store is asked */
 };
 
-/* Finds out what the request is for, then calls the handler, now or when the store has answered. The server's on_request. */
+/* Finds out what the request is for, then calls the handler, now or when the store has answered. The server's
+ * on_request. */
 void route_dispatch(void *gateway, struct http_exchange *exchange);
 /* The server's on_finished: access log, metrics, frees the note. */
 void route_finished(void *gateway, struct http_exchange *exchange, int code);

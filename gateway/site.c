@@ -91,8 +91,9 @@ enum site_kind site_classify(const struct site *site, struct text host, struct t
         return SITE_SELF; /* HTTP/1.0 without Host */
     if (!split_host(host, &name, &port) || (port && port != site->port && port != site->public_port))
         return SITE_UNKNOWN;
-    if (text_equal_ignore_case(name, text_from(site->host)) || text_equal_ignore_case(name, text_from(site->url_host)) ||
-        text_equal_ignore_case(name, TEXT("localhost")) || is_address(name))
+    if (text_equal_ignore_case(name, text_from(site->host)) ||
+        text_equal_ignore_case(name, text_from(site->url_host)) || text_equal_ignore_case(name, TEXT("localhost")) ||
+        is_address(name))
         return SITE_SELF;
     if (cut_label(name, text_from(site->demo_domain), ret_label) || cut_label(name, TEXT("localhost"), ret_label))
         return SITE_DEMO;

@@ -12,8 +12,8 @@ void state_write(const struct call *call, struct buffer *out) {
     const struct function *function = call->function;
     buffer_byte(out, '{');
     for (uint32_t i = 0; call->session && function->has_state && i < function->input_count; i++) {
-        const char *value = function->positions[i] & FUNCTION_STATE ? session_state(call->session, function->inputs[i])
-                                                                    : NULL;
+        const char *value =
+            function->positions[i] & FUNCTION_STATE ? session_state(call->session, function->inputs[i]) : NULL;
         if (!value)
             continue;
         json_write_comma(out);

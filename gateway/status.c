@@ -44,7 +44,8 @@ static void write_page(struct demo_route *route, int status, const char *heading
                   "<meta name=\"color-scheme\" content=\"light dark\">\n<title>%s</title>\n",
                   heading);
     if (style)
-        buffer_format(out, "<link rel=\"stylesheet\" href=\"%s-/kit/%s\">\n", route->base[0] ? route->base : "/", style);
+        buffer_format(out, "<link rel=\"stylesheet\" href=\"%s-/kit/%s\">\n", route->base[0] ? route->base : "/",
+                      style);
     buffer_format(out,
                   "</head>\n<body class=\"vt-demo-page\">\n<main class=\"vt-app vt-error-page\">\n"
                   "<p class=\"vt-error-status\" aria-hidden=\"true\">%d</p>\n<h1>%s</h1>\n<p class=\"vt-lead\">",

@@ -1,7 +1,8 @@
 /* The control page that a worker's process shares with us, and the clock over it: telling a handler to stop without a
  * message, and killing a process whose handler does not let the others run.
  *
- * The page belongs to the process as much as to us: what stands in it is believed only where it harms the demo itself. */
+ * The page belongs to the process as much as to us: what stands in it is believed only where it harms the demo itself.
+ */
 #ifndef GATEWAY_WATCH_H
 #define GATEWAY_WATCH_H
 

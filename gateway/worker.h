@@ -47,8 +47,8 @@ struct worker *worker_find(struct calls *calls, uint64_t release_id);
 bool worker_is_full(const struct worker *worker);
 /* Hands over a fresh call whose function, data, session are set. It starts now or waits in the queue. */
 void worker_submit(struct worker *worker, struct call *call);
-/* The visitor does not want the answer any more: it is told so at once; the handler is stopped behind its back. Harmless
- * for a call that has ended. May free the call. */
+/* The visitor does not want the answer any more: it is told so at once; the handler is stopped behind its back.
+ * Harmless for a call that has ended. May free the call. */
 void worker_cancel(struct worker *worker, struct call *call);
 /* A slow client caught up: the call's handler may send more. */
 void worker_credit(struct worker *worker, struct call *call);

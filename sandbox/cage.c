@@ -110,7 +110,9 @@ static int step_new_root(struct cage_setup *setup)
     (void)setup;
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return ERROR_SYSTEM;
-    return mount("tmpfs", CAGE_ROOT, "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,nr_inodes=256,mode=755") == 0 ? 0 : ERROR_SYSTEM;
+    return mount("tmpfs", CAGE_ROOT, "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,nr_inodes=256,mode=755") == 0
+               ? 0
+               : ERROR_SYSTEM;
 }
 
 static int cage_bind(const char *source, const char *target, bool writable)
@@ -197,7 +199,8 @@ static int step_enter_root(struct cage_setup *setup)
 static int step_read_only_root(struct cage_setup *setup)
 {
     (void)setup;
-    return mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) == 0 ? 0 : ERROR_SYSTEM;
+    return mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) == 0 ? 0
+                                                                                                      : ERROR_SYSTEM;
 }
 
 static int step_limits(struct cage_setup *setup)
@@ -271,7 +274,8 @@ static _Noreturn void cage_child(const struct cage *cage, uid_t uid, gid_t gid)
     for (size_t i = 0; i < MEMORY_COUNT(cage_steps); i++)
         if (cage_steps[i].run(&setup) < 0) {
             int last = cage->first_fd; /* git: stdin … so the report goes to stderr; describe: see below */
-            for (int n = 0; n < CAGE_MAX_FDS && cage->fds[n] >= 0 && cage->first_fd + n <= (cage->first_fd == 0 ? 2 : 5); n++)
+            for (int n = 0;
+                 n < CAGE_MAX_FDS && cage->fds[n] >= 0 && cage->first_fd + n <= (cage->first_fd == 0 ? 2 : 5); n++)
                 last = cage->first_fd + n;
             dprintf(last, "the cage could not be set up: %s: %s\n", cage_steps[i].name, strerror(errno));
             _exit(CAGE_EXIT_SETUP);
@@ -286,8 +290,8 @@ pid_t cage_start(const struct cage *cage, int *ret_pidfd)
     gid_t gid = getegid();
     int pidfd = -1;
     struct clone_args arguments = {
-        .flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_PIDFD |
-                 (uid == 0 ? 0 : CLONE_NEWUSER),
+        .flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
+                 CLONE_PIDFD | (uid == 0 ? 0 : CLONE_NEWUSER),
         .pidfd = (uint64_t)(uintptr_t)&pidfd,
         .exit_signal = SIGCHLD,
     };

@@ -141,7 +141,8 @@ static int launcher_listen(struct launcher *launcher)
         return ERROR_INVALID;
     }
     if (use_four && (launcher->listeners[0] = launcher_bind(AF_INET, &four, port)) < 0) {
-        fprintf(stderr, "vitrine serve: cannot listen on port %u: %s (choose another with --port)\n", port, strerror(errno));
+        fprintf(stderr, "vitrine serve: cannot listen on port %u: %s (choose another with --port)\n", port,
+                strerror(errno));
         return ERROR_SYSTEM;
     }
     if (use_six && (launcher->listeners[1] = launcher_bind(AF_INET6, &six, port)) < 0 && !use_four)
@@ -323,7 +324,9 @@ static int launcher_run(struct launcher *launcher)
     while (!launcher->stopping || launcher_continue_stop(launcher)) {
         uint64_t now = clock_now_ms();
         uint64_t due = launcher_due(launcher, now);
-        launcher_turn(launcher, due == UINT64_MAX ? -1 : due <= now ? 0 : (int)(due - now > INT_MAX ? INT_MAX : due - now));
+        launcher_turn(launcher, due == UINT64_MAX ? -1
+                                : due <= now      ? 0
+                                                  : (int)(due - now > INT_MAX ? INT_MAX : due - now));
     }
     launcher_cage_kill_all(launcher);
     log_info("stopped");

@@ -15,7 +15,8 @@
 #include "runtime/wire/message.h"
 #include "sandbox/cage.h"
 
-static void cage_report(struct launcher *launcher, uint32_t request, uint32_t exit_code, uint32_t reason, const char *detail)
+static void cage_report(struct launcher *launcher, uint32_t request, uint32_t exit_code, uint32_t reason,
+                        const char *detail)
 {
     struct launcher_child *store = launcher_child_find(launcher, ROLE_STORE);
     struct message_cage_exited message = {request, exit_code, reason, text_from(detail)};
@@ -45,7 +46,8 @@ static void cage_run(struct launcher *launcher, uint32_t request, const struct c
                     slot ? "the cage could not be started" : "too many pushes at once; try again in a moment");
         return;
     }
-    *slot = (struct launcher_cage){.used = true, .request = request, .pid = pid, .pidfd = pidfd, .deadline_ms = clock_now_ms() + wall_ms};
+    *slot = (struct launcher_cage){
+        .used = true, .request = request, .pid = pid, .pidfd = pidfd, .deadline_ms = clock_now_ms() + wall_ms};
 }
 
 /* The store's protocol text goes into git's environment: only what git's own clients send. */
@@ -80,10 +82,12 @@ static void cage_git(struct launcher *launcher, const struct message_cage_git *m
     size_t count = MEMORY_COUNT(git_environment);
 
     if (!cage_protocol_is_safe(message->protocol) || place_beside(helper, "vitrine-hook") < 0) {
-        cage_report(launcher, message->request, CAGE_EXIT_SETUP, 2, "the Git-Protocol header is not one that git sends");
+        cage_report(launcher, message->request, CAGE_EXIT_SETUP, 2,
+                    "the Git-Protocol header is not one that git sends");
         return;
     }
-    snprintf(repository, sizeof repository, "%s/repos/%llu.git", launcher->data, (unsigned long long)message->repository_id);
+    snprintf(repository, sizeof repository, "%s/repos/%llu.git", launcher->data,
+             (unsigned long long)message->repository_id);
     snprintf(limit, sizeof limit, "GIT_CONFIG_VALUE_8=%llu", (unsigned long long)BOUNDS_PUSH_BYTES);
     snprintf(protocol, sizeof protocol, "GIT_PROTOCOL=" TEXT_FORMAT, TEXT_ARGUMENT(message->protocol));
     memcpy(environment, git_environment, sizeof git_environment);
@@ -137,9 +141,9 @@ static void launcher_answer_status(struct launcher *launcher, struct launcher_ch
     buffer_byte(&json, '[');
     for (size_t i = 0; i < LAUNCHER_CHILDREN; i++) {
         const struct launcher_child *child = &launcher->children[i];
-        buffer_format(&json, "%s{\"name\":\"%s\",\"pid\":%d,\"ready\":%s,\"restarts\":%u,\"uptime_s\":%llu}", i ? "," : "",
-                      child->kind->name, (int)child->pid, child->ready ? "true" : "false", child->restarts,
-                      child->pid ? (unsigned long long)((now - child->started_ms) / 1000) : 0ull);
+        buffer_format(&json, "%s{\"name\":\"%s\",\"pid\":%d,\"ready\":%s,\"restarts\":%u,\"uptime_s\":%llu}",
+                      i ? "," : "", child->kind->name, (int)child->pid, child->ready ? "true" : "false",
+                      child->restarts, child->pid ? (unsigned long long)((now - child->started_ms) / 1000) : 0ull);
     }
     buffer_byte(&json, ']');
     struct message_launcher_status message = {request, buffer_view(&json)};

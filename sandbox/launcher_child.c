@@ -226,9 +226,11 @@ void launcher_child_gone(struct launcher *launcher, struct launcher_child *child
     child->restart_at_ms = now + wait;
     child->restarts++;
     if (exit_code >= 256)
-        log_error("%s was ended by signal %d; starting it again in %llu ms", child->kind->name, exit_code - 256, (unsigned long long)wait);
+        log_error("%s was ended by signal %d; starting it again in %llu ms", child->kind->name, exit_code - 256,
+                  (unsigned long long)wait);
     else
-        log_error("%s ended with status %d; starting it again in %llu ms", child->kind->name, exit_code, (unsigned long long)wait);
+        log_error("%s ended with status %d; starting it again in %llu ms", child->kind->name, exit_code,
+                  (unsigned long long)wait);
 }
 
 int launcher_reap(int pidfd)

@@ -16,23 +16,29 @@ static const struct option_entry {
     [OPTION_DATA] = {"data", NULL, "DIR      where everything is kept (required)"},
     [OPTION_PORT] = {"port", "7860", "N        TCP port of the site"},
     [OPTION_HOST] = {"host", "localhost", "NAME     public host name of the site"},
-    [OPTION_LISTEN] = {"listen", "", "ADDRESS  address to listen on (default: loopback when the host is localhost, else all)"},
-    [OPTION_DEMO_DOMAIN] = {"demo-domain", "", "NAME     domain below which every demo has its own origin (default: the host)"},
-    [OPTION_SITE_URL] = {"site-url", "", "URL      address of the site as people type it, when a proxy stands in front"},
+    [OPTION_LISTEN] = {"listen", "",
+                       "ADDRESS  address to listen on (default: loopback when the host is localhost, else all)"},
+    [OPTION_DEMO_DOMAIN] = {"demo-domain", "",
+                            "NAME     domain below which every demo has its own origin (default: the host)"},
+    [OPTION_SITE_URL] = {"site-url", "",
+                         "URL      address of the site as people type it, when a proxy stands in front"},
     [OPTION_USER] = {"user", "vitrine", "NAME     when started as root: who runs the services"},
-    [OPTION_WORKER_UID_BASE] = {"worker-uid-base", "1879048192", "N  when started as root: first user id of the demo workers"},
+    [OPTION_WORKER_UID_BASE] = {"worker-uid-base", "1879048192",
+                                "N  when started as root: first user id of the demo workers"},
     [OPTION_TRUSTED_PROXY] = {"trusted-proxy", "", "ADDRESS  proxy whose X-Forwarded-For is believed"},
     [OPTION_PUBLIC_METRICS] = {"public-metrics", "0", "0|1      serve /metrics to everybody"},
 };
 
 static void options_help(FILE *out)
 {
-    fputs("usage: vitrine serve --data DIR [option …]\n\nEach option can also be given as VITRINE_<NAME>, e.g. VITRINE_PORT=8080.\n"
+    fputs("usage: vitrine serve --data DIR [option …]\n\nEach option can also be given as VITRINE_<NAME>, e.g. "
+          "VITRINE_PORT=8080.\n"
           "Limits are VITRINE_LIMIT_*; runtime/base/bounds.h lists them.\n\n",
           out);
     for (int i = 0; i < OPTION_COUNT; i++)
-        fprintf(out, "  --%s %s%s%s%s\n", entries[i].name, entries[i].help, entries[i].fallback && *entries[i].fallback ? " [" : "",
-                entries[i].fallback ? entries[i].fallback : "", entries[i].fallback && *entries[i].fallback ? "]" : "");
+        fprintf(out, "  --%s %s%s%s%s\n", entries[i].name, entries[i].help,
+                entries[i].fallback && *entries[i].fallback ? " [" : "", entries[i].fallback ? entries[i].fallback : "",
+                entries[i].fallback && *entries[i].fallback ? "]" : "");
 }
 
 static int options_find(const char *flag, size_t length)
@@ -68,7 +74,8 @@ static int options_check(const struct options *options)
         fprintf(stderr, "vitrine serve: --port must be 1 to 65535, not \"%s\"\n", options->values[OPTION_PORT]);
         return ERROR_INVALID;
     }
-    if (text_to_u64(text_from(options->values[OPTION_WORKER_UID_BASE]), &base) < 0 || base < 1000 || base > 4000000000u) {
+    if (text_to_u64(text_from(options->values[OPTION_WORKER_UID_BASE]), &base) < 0 || base < 1000 ||
+        base > 4000000000u) {
         fputs("vitrine serve: --worker-uid-base must be a user id from 1000 to 4000000000\n", stderr);
         return ERROR_INVALID;
     }

@@ -205,7 +205,8 @@ static void token_add(struct request *request, const struct json *body)
         return;
     int result = token_create(&request->store->database, account.id, text_from(name), write, &token);
     if (result == ERROR_EXISTS)
-        request_error(request, 409, NULL, "This account has a token of this name already; revoke it or choose another name.");
+        request_error(request, 409, NULL,
+                      "This account has a token of this name already; revoke it or choose another name.");
     else if (result == ERROR_LIMIT)
         request_error(request, 403, NULL, "This account has 100 tokens; revoke some first.");
     else if (result != 0)

@@ -65,8 +65,9 @@ static void write_runtime(struct store *store, const struct repository *reposito
     names_subdomain(&subdomain, text_from(repository->owner), text_from(repository->name));
     buffer_byte(out, '{');
     json_write_member(out, "stage", text_from(stage.name));
-    buffer_string(out, ",\"hardware\":{\"current\":\"cpu-basic\",\"requested\":\"cpu-basic\"},\"storage\":null,"
-                       "\"gcTimeout\":null,\"replicas\":{\"requested\":1,\"current\":1},\"devMode\":false,\"domains\":[{");
+    buffer_string(out,
+                  ",\"hardware\":{\"current\":\"cpu-basic\",\"requested\":\"cpu-basic\"},\"storage\":null,"
+                  "\"gcTimeout\":null,\"replicas\":{\"requested\":1,\"current\":1},\"devMode\":false,\"domains\":[{");
     buffer_string(&subdomain, ".");
     buffer_string(&subdomain, store->settings.demo_domain);
     json_write_member(out, "domain", buffer_view(&subdomain));
@@ -261,8 +262,8 @@ static void set_paused(struct request *request, bool paused)
     struct repository repository;
     if (request_same_site(request) != 0 || request_writable(request, &repository) != 0)
         return;
-    if (database_run(&request->store->database, "UPDATE repositories SET paused = ? WHERE id = ?", "ii", (int64_t)paused,
-                     repository.id) < 0) {
+    if (database_run(&request->store->database, "UPDATE repositories SET paused = ? WHERE id = ?", "ii",
+                     (int64_t)paused, repository.id) < 0) {
         request_error(request, 500, NULL, "This could not be stored; try again.");
         return;
     }

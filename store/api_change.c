@@ -119,14 +119,15 @@ static void create(void *context, struct http_exchange *exchange, struct text bo
     if (result != 0 || (owner.id != request->identity.account.id && !request->identity.account.admin)) {
         request_error(request, 403, NULL, "You may only create repositories under your own name.");
     } else {
-        struct repository wanted = {.account_id = owner.id, .model = change.model, .is_private = is_private(&change.json)};
+        struct repository wanted = {
+            .account_id = owner.id, .model = change.model, .is_private = is_private(&change.json)};
         memcpy(wanted.owner, owner.name, sizeof wanted.owner);
         int length = snprintf(wanted.name, sizeof wanted.name, "%s", change.name);
         struct repository made = wanted;
         reason = "The name is too long.";
         result = length > BOUNDS_NAME_BYTES ? ERROR_INVALID
-                                            : repository_create(&request->store->database, request->store->settings.data,
-                                                                &wanted, &made, &reason);
+                                            : repository_create(&request->store->database,
+                                                                request->store->settings.data, &wanted, &made, &reason);
         if (result == 0)
             store_event(request->store, request->identity.account.name, "create", made.name, "");
         answer_created(request, result, &made, reason);

@@ -88,7 +88,8 @@ void api_logs(struct request *request)
     loop_timer_start(&reader->heartbeat, BOUNDS_HEARTBEAT_MS);
     http_exchange_attach(reader->exchange, &handler, reader);
     http_respond_start(reader->exchange, 200,
-                       TEXT("Content-Type: text/event-stream\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\n"), -1);
+                       TEXT("Content-Type: text/event-stream\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\n"),
+                       -1);
     if (old.length > 0)
         http_respond_write(reader->exchange, buffer_view(&old));
     logs_follow(&store->logs, &reader->follower);

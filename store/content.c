@@ -91,7 +91,8 @@ static void write_entry(struct text base, struct text path, struct text name, co
     buffer_byte(out, '}');
 }
 
-/* Entries are sorted by name, so everything of one folder stands together and a sub-folder is written when it begins. */
+/* Entries are sorted by name, so everything of one folder stands together and a sub-folder is written when it begins.
+ */
 bool content_write_folder(const struct content *content, struct text folder, struct text base, struct buffer *out)
 {
     BUFFER_AUTO struct buffer files = BUFFER_EMPTY;
@@ -113,7 +114,8 @@ bool content_write_folder(const struct content *content, struct text folder, str
         if (slash < 0)
             write_entry(base, entry.name, name, &entry, &files);
         else if (!text_equal(name, last))
-            write_entry(base, text_head(entry.name, (size_t)(name.data + name.length - entry.name.data)), name, NULL, out);
+            write_entry(base, text_head(entry.name, (size_t)(name.data + name.length - entry.name.data)), name, NULL,
+                        out);
         last = slash < 0 ? last : name;
     }
     if (files.length > 1) {

@@ -1,8 +1,8 @@
 /* SQLite, wrapped: one connection, one writer, prepared statements kept, errors made ours.
  *
  * Parameters are given by a format string, one letter each: i int64_t, s const char * (NULL is SQL NULL), t struct text
- * (data NULL is SQL NULL), b struct text as BLOB. SQL that does not parse is a bug of ours and aborts; what the disk or a
- * constraint refuses is an error code. Trouble is logged here, once, because only here SQLite's words are known. */
+ * (data NULL is SQL NULL), b struct text as BLOB. SQL that does not parse is a bug of ours and aborts; what the disk or
+ * a constraint refuses is an error code. Trouble is logged here, once, because only here SQLite's words are known. */
 #ifndef STORE_DATABASE_H
 #define STORE_DATABASE_H
 
@@ -26,8 +26,8 @@ struct database_migration {
     const char *sql;
 };
 
-/* Opens (creating it with mode 0600) the file at `path`, in WAL mode with foreign keys, and brings it to the version that
- * `migrations` lead to; an older file is first copied to `<path>.before-<version>`. 0 and an opened database, or
+/* Opens (creating it with mode 0600) the file at `path`, in WAL mode with foreign keys, and brings it to the version
+ * that `migrations` lead to; an older file is first copied to `<path>.before-<version>`. 0 and an opened database, or
  * ERROR_SYSTEM, ERROR_CORRUPT, ERROR_UNSUPPORTED (written by a newer version; nothing was changed). */
 int database_open(struct database *database, const char *path, const struct database_migration *migrations,
                   size_t count);

@@ -1,7 +1,7 @@
 /* The store's side of a describe cage: streams the checked tree in, takes bundle and report out. For a job thread.
  *
- * The stage stream is a sequence of records {u32 path length, u32 mode, u64 size, path, contents}, little-endian, ended by
- * a record of zeros. The bundle is written to a file of the vault that has no name yet, and hashed on the way. */
+ * The stage stream is a sequence of records {u32 path length, u32 mode, u64 size, path, contents}, little-endian, ended
+ * by a record of zeros. The bundle is written to a file of the vault that has no name yet, and hashed on the way. */
 #ifndef STORE_DESCRIBE_H
 #define STORE_DESCRIBE_H
 
@@ -19,7 +19,8 @@ struct describe {
     struct buffer trouble; /* our own sentence for the author, when describe_run() fails */
 };
 
-/* Makes the three pipes: our ends in `describe`, the cage's in `ret_cage_fds` (stage, bundle, report). 0 or ERROR_SYSTEM. */
+/* Makes the three pipes: our ends in `describe`, the cage's in `ret_cage_fds` (stage, bundle, report). 0 or
+ * ERROR_SYSTEM. */
 int describe_init(struct describe *describe, int ret_cage_fds[3]);
 /* Runs until the cage has closed bundle and report. 0 (the bundle may still be empty: look at the report and the exit
  * status), ERROR_TIMEOUT, ERROR_LIMIT, ERROR_INVALID (a file of the tree) or ERROR_SYSTEM. */

@@ -32,7 +32,8 @@ static bool row_exists(struct files *files, const char *name)
     struct secret_digest digest;
     if (encode_unhex(text_from(name), digest.bytes, sizeof digest.bytes) != 0)
         return false;
-    return database_integer(files->database, "SELECT count(*) FROM files WHERE digest = ?", "b", secret_view(&digest)) > 0;
+    return database_integer(files->database, "SELECT count(*) FROM files WHERE digest = ?", "b", secret_view(&digest)) >
+           0;
 }
 
 /* Calls `visit` for each name in a directory below files->directory_fd. */
@@ -134,14 +135,14 @@ int files_append(struct files_writer *writer, struct text data)
 int files_finish(struct files_writer *writer)
 {
     struct secret_digest digest = secret_digest(buffer_view(&writer->handle));
-    int result = database_run(writer->files->database,
-                              "INSERT INTO files (digest, repository_id, session, name, mime_type, bytes, expires_ms) "
-                              "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                              "bitttii", secret_view(&digest), writer->repository_id,
-                              writer->session.data ? buffer_view(&writer->session) : TEXT(""),
-                              buffer_view(&writer->name),
-                              writer->mime_type.length ? buffer_view(&writer->mime_type) : TEXT("application/octet-stream"),
-                              (int64_t)writer->bytes, clock_wall_ms() + writer->files->ttl_ms);
+    int result =
+        database_run(writer->files->database,
+                     "INSERT INTO files (digest, repository_id, session, name, mime_type, bytes, expires_ms) "
+                     "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                     "bitttii", secret_view(&digest), writer->repository_id,
+                     writer->session.data ? buffer_view(&writer->session) : TEXT(""), buffer_view(&writer->name),
+                     writer->mime_type.length ? buffer_view(&writer->mime_type) : TEXT("application/octet-stream"),
+                     (int64_t)writer->bytes, clock_wall_ms() + writer->files->ttl_ms);
     if (result < 0)
         return result;
     fd_close(&writer->fd);
@@ -250,7 +251,8 @@ int files_expire(struct files *files)
     int count = 0;
     int64_t now = clock_wall_ms();
     struct database_query query;
-    database_query_start(&query, files->database, "SELECT repository_id, digest FROM files WHERE expires_ms <= ?", "i", now);
+    database_query_start(&query, files->database, "SELECT repository_id, digest FROM files WHERE expires_ms <= ?", "i",
+                         now);
     while (database_query_step(&query) == 1) {
         struct secret_digest digest;
         char path[96];

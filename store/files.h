@@ -1,7 +1,7 @@
 /* Files that visitors upload and demos make: found only by a 256-bit handle, bound to one demo, gone after a while.
  *
- * What clients get as `path` is "f/<64 hex digits>/<clean name>". The digits are the secret; on disk and in the database
- * stands their SHA-256 (`<data>/files/<demo id>/<sha256>`). */
+ * What clients get as `path` is "f/<64 hex digits>/<clean name>". The digits are the secret; on disk and in the
+ * database stands their SHA-256 (`<data>/files/<demo id>/<sha256>`). */
 #ifndef STORE_FILES_H
 #define STORE_FILES_H
 

@@ -355,8 +355,14 @@ static struct git_session *session_start(struct request *request, const struct r
         return NULL;
     }
     struct git_session *session = MEMORY_NEW(struct git_session);
-    *session = (struct git_session){.store = request->store, .exchange = request->exchange, .repository = *repository,
-                                    .service = service, .advertise = advertise, .in_fd = -1, .out_fd = -1, .err_fd = -1};
+    *session = (struct git_session){.store = request->store,
+                                    .exchange = request->exchange,
+                                    .repository = *repository,
+                                    .service = service,
+                                    .advertise = advertise,
+                                    .in_fd = -1,
+                                    .out_fd = -1,
+                                    .err_fd = -1};
     if (start_cage(session, protocol, request->identity.account.name) != 0) {
         session_free(session);
         request_error(request, 503, NULL, "git could not be started; try again in a moment");
@@ -417,7 +423,8 @@ static int make_repository(struct request *request, struct repository *ret_repos
 
 static int find_repository(struct request *request, bool receive, struct repository *ret_repository)
 {
-    int result = repository_find(&request->store->database, request->model, request->owner, request->name, ret_repository);
+    int result =
+        repository_find(&request->store->database, request->model, request->owner, request->name, ret_repository);
     const struct account *account = &request->identity.account;
     bool readable = result == 0 && repository_may_read(ret_repository, account);
     if (request->bad_credential || (account->id == 0 && (receive || !readable))) {

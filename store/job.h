@@ -1,7 +1,7 @@
 /* Work that may block (hashing a password, reading a tree, syncing a file), done by a few threads beside the loop.
  *
- * A job is a struct that begins with `struct job`. `work` runs on a thread and touches nothing that the loop uses but the
- * job itself; `done` runs on the loop's thread afterwards, from job_pool_reap(), and owns the job again. */
+ * A job is a struct that begins with `struct job`. `work` runs on a thread and touches nothing that the loop uses but
+ * the job itself; `done` runs on the loop's thread afterwards, from job_pool_reap(), and owns the job again. */
 #ifndef STORE_JOB_H
 #define STORE_JOB_H
 

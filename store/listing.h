@@ -23,7 +23,8 @@ struct listing_row {
     bool pinned;
 };
 
-/* Calls `visit` for each, pinned ones and the newest first. Returns how many there are in all, whatever limit and offset. */
+/* Calls `visit` for each, pinned ones and the newest first. Returns how many there are in all, whatever limit and
+ * offset. */
 int64_t listing_each(struct store *store, const struct listing_query *query,
                      void (*visit)(void *context, const struct listing_row *row), void *context);
 /* The row of one repository: calls `visit` once, or not at all when it is gone. */

@@ -25,11 +25,20 @@ static const struct member manifest_members[] = {
     {"config_error", SHAPE_STRING, 0},
 };
 static const struct member function_members[] = {
-    {"id", SHAPE_NUMBER, NEEDED},           {"api_name", SHAPE_STRING, NULLABLE},   {"visibility", SHAPE_STRING, 0},
-    {"inputs", SHAPE_INTEGERS, NEEDED},     {"outputs", SHAPE_INTEGERS, NEEDED},    {"state_inputs", SHAPE_INTEGERS, 0},
-    {"state_outputs", SHAPE_INTEGERS, 0},   {"file_inputs", SHAPE_INTEGERS, 0},     {"queue", SHAPE_BOOL, 0},
-    {"concurrency_limit", SHAPE_NUMBER, NULLABLE}, {"trigger_mode", SHAPE_STRING, NULLABLE},
-    {"defaults", SHAPE_LIST, 0},            {"parameter_names", SHAPE_STRINGS, 0},  {"max_queue", SHAPE_NUMBER, NULLABLE},
+    {"id", SHAPE_NUMBER, NEEDED},
+    {"api_name", SHAPE_STRING, NULLABLE},
+    {"visibility", SHAPE_STRING, 0},
+    {"inputs", SHAPE_INTEGERS, NEEDED},
+    {"outputs", SHAPE_INTEGERS, NEEDED},
+    {"state_inputs", SHAPE_INTEGERS, 0},
+    {"state_outputs", SHAPE_INTEGERS, 0},
+    {"file_inputs", SHAPE_INTEGERS, 0},
+    {"queue", SHAPE_BOOL, 0},
+    {"concurrency_limit", SHAPE_NUMBER, NULLABLE},
+    {"trigger_mode", SHAPE_STRING, NULLABLE},
+    {"defaults", SHAPE_LIST, 0},
+    {"parameter_names", SHAPE_STRINGS, 0},
+    {"max_queue", SHAPE_NUMBER, NULLABLE},
     {"cancels", SHAPE_INTEGERS, 0},
 };
 
@@ -90,7 +99,8 @@ static const char *wrong_member(const struct json *json, const struct json_node 
 
 static int damaged(struct buffer *reason, const char *what)
 {
-    buffer_format(reason, "the computed release is not usable (%s); this is a fault of the server, not of the push", what);
+    buffer_format(reason, "the computed release is not usable (%s); this is a fault of the server, not of the push",
+                  what);
     return ERROR_CORRUPT;
 }
 
@@ -170,8 +180,9 @@ static void write_card(const struct json *json, struct buffer *out)
 {
     static const char *const of_both[] = {"title", "emoji", "sdk", "models"}; /* computed, else as in the card */
     static const char *const front_matter[] = {
-        "colorFrom", "colorTo", "short_description", "license", "tags", "thumbnail", "base_path", "fullWidth", "header",
-        "pipeline_tag", "library_name", "datasets", "disable_embedding", "custom_headers", "app_file",
+        "colorFrom",    "colorTo",   "short_description", "license",        "tags",
+        "thumbnail",    "base_path", "fullWidth",         "header",         "pipeline_tag",
+        "library_name", "datasets",  "disable_embedding", "custom_headers", "app_file",
     };
     const struct json_node *root = &json->nodes[0];
     const struct json_node *card = json_get(json, root, "card");

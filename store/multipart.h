@@ -28,7 +28,8 @@ void multipart_release(struct multipart *multipart);
 int multipart_feed(struct multipart *multipart, struct text data);
 /* 0 when the closing delimiter was seen, else ERROR_INVALID. */
 int multipart_finish(const struct multipart *multipart);
-/* The value of a parameter (`boundary`, `name`, `filename`) of a header value, quotes taken off; 0 or ERROR_NOT_FOUND. */
+/* The value of a parameter (`boundary`, `name`, `filename`) of a header value, quotes taken off; 0 or ERROR_NOT_FOUND.
+ */
 int multipart_parameter(struct text value, const char *name, struct buffer *out);
 
 #endif

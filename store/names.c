@@ -5,11 +5,12 @@
 
 /* First path segments that routes use or may want: an owner with such a name would hide them, or be hidden. */
 static const char *const reserved_owners[] = {
-    "-", "about", "admin", "api", "assets", "blog", "collections", "config", "datasets", "demos", "docs", "embed",
-    "embed.js", "explore", "favicon.ico", "git", "gradio_api", "healthz", "help", "index.html", "join", "kit", "login",
-    "logout", "metrics", "models", "new", "oauth", "organizations", "pricing", "readyz", "robots.txt", "search",
-    "settings", "signin", "signout", "site", "spaces", "static", "status", "support", "system", "tasks", "users",
-    "vitrine-system", "well-known", "www",
+    "-",          "about",    "admin",  "api",        "assets",         "blog",       "collections", "config",
+    "datasets",   "demos",    "docs",   "embed",      "embed.js",       "explore",    "favicon.ico", "git",
+    "gradio_api", "healthz",  "help",   "index.html", "join",           "kit",        "login",       "logout",
+    "metrics",    "models",   "new",    "oauth",      "organizations",  "pricing",    "readyz",      "robots.txt",
+    "search",     "settings", "signin", "signout",    "site",           "spaces",     "static",      "status",
+    "support",    "system",   "tasks",  "users",      "vitrine-system", "well-known", "www",
 };
 /* Subdomains that the site keeps for itself. */
 static const char *const reserved_subdomains[] = {"git-lfs", "api-internal", "xn-site"};
@@ -26,7 +27,8 @@ static bool table_has(const char *const *table, size_t count, struct text word)
 const char *names_refuse_owner(struct text owner)
 {
     if (!text_is_name(owner))
-        return "A name is letters, digits, '.', '_' and '-', begins with a letter or digit, has no \"--\" and at most 53 "
+        return "A name is letters, digits, '.', '_' and '-', begins with a letter or digit, has no \"--\" and at most "
+               "53 "
                "characters.";
     if (table_has(reserved_owners, MEMORY_COUNT(reserved_owners), owner))
         return "This name is reserved for the site itself; choose another one.";
@@ -45,7 +47,8 @@ static bool subdomain_is_clean(struct text subdomain)
 const char *names_refuse_repository(struct text owner, struct text name, bool demo)
 {
     if (!text_is_name(name))
-        return "A repository's name is letters, digits, '.', '_' and '-', begins with a letter or digit, has no \"--\" and "
+        return "A repository's name is letters, digits, '.', '_' and '-', begins with a letter or digit, has no \"--\" "
+               "and "
                "does not end in \".git\".";
     if (!demo)
         return NULL;

@@ -72,7 +72,8 @@ static void write_settings(struct store *store, const struct repository *reposit
 }
 
 /* "ann-digits" or, for one release, "ann-digits--0a1b2c3". */
-static int find_label(struct store *store, struct text label, struct repository *ret_repository, struct text *ret_commit)
+static int find_label(struct store *store, struct text label, struct repository *ret_repository,
+                      struct text *ret_commit)
 {
     int result = repository_find_subdomain(&store->database, label, ret_repository);
     if (result != ERROR_NOT_FOUND || label.length < 10)
@@ -99,8 +100,8 @@ static int find_demo(struct store *store, const struct message_demo_lookup *look
     return repository_find(&store->database, false, owner, name, ret_repository);
 }
 
-/* The live release, or the one of `commit`. Releases that are not live are for those who may write, unless the owner opened
- * them: the gateway cannot know who asks, so the closed ones are not given out at all. */
+/* The live release, or the one of `commit`. Releases that are not live are for those who may write, unless the owner
+ * opened them: the gateway cannot know who asks, so the closed ones are not given out at all. */
 static int find_release(struct store *store, const struct repository *repository, struct text commit,
                         struct release *ret_release)
 {
@@ -449,8 +450,9 @@ static int fail_trial(void *context, struct text key, void *value)
         return 0;
     map_remove(context, key);
     free(question);
-    publish_tried(publish, ERROR_CLOSED, TEXT("the inference backend stopped while it tried the model; the model may be "
-                                              "broken, or push again in a moment"));
+    publish_tried(publish, ERROR_CLOSED,
+                  TEXT("the inference backend stopped while it tried the model; the model may be "
+                       "broken, or push again in a moment"));
     return 1; /* the map may have changed: begin again */
 }
 
@@ -474,8 +476,9 @@ void peer_attach(struct store *store, enum message_role role, int fd)
         loop_channel_detach(&store->loop, *slot);
         (gateway ? gateway_closed : infer_closed)(store, 0);
     }
-    *slot = loop_channel_attach(&store->loop, fd, ROLE_STORE, role, CHANNEL_FDS, gateway ? gateway_message : infer_message,
-                                gateway ? gateway_closed : infer_closed, store);
+    *slot =
+        loop_channel_attach(&store->loop, fd, ROLE_STORE, role, CHANNEL_FDS, gateway ? gateway_message : infer_message,
+                            gateway ? gateway_closed : infer_closed, store);
 }
 
 static int free_question(void *context, struct text key, void *value)

@@ -257,11 +257,11 @@ static void keep_done(struct job *job)
 
 /* -- DESCRIBING -- */
 
-/* Job and cage have both ended, in whatever order. */
+/* Job and cage have both ended, in whatever order; or the job gave up. */
 static void describe_ended(struct publish *publish)
 {
     const struct describe *describe = &publish->describe;
-    if (publish->working || !publish->cage_done || publish->state != DESCRIBING)
+    if (publish->working || publish->state != DESCRIBING || (!publish->cage_done && publish->result == 0))
         return;
     if (describe->trouble.length > 0)
         refuse(publish, buffer_view(&describe->trouble));

@@ -1,11 +1,11 @@
 /* Publishing: what happens between git's pre-receive hook and a release that is live.
  *
- *   hook_push → CHECKING (read the tree, job) → DESCRIBING (cage and job) → KEEPING (check, sync and rename the bundle, job)
- *   → [TRYING: a model is run once by the inference backend] → row `pending`, verdict yes → git moves the ref
- *   → publish_settle(): row `live`, gateway told
+ *   hook_push → CHECKING (read the tree, job) → DESCRIBING (cage and job) → KEEPING (check, sync and rename the bundle,
+ * job) → [TRYING: a model is run once by the inference backend] → row `pending`, verdict yes → git moves the ref →
+ * publish_settle(): row `live`, gateway told
  *
- * Every refusal is a sentence that the hook prints, so the author reads it as `remote:` lines; the old release stays live.
- * Whatever is killed in between, release_reconcile() finds out at the next start what git believes. */
+ * Every refusal is a sentence that the hook prints, so the author reads it as `remote:` lines; the old release stays
+ * live. Whatever is killed in between, release_reconcile() finds out at the next start what git believes. */
 #ifndef STORE_PUBLISH_H
 #define STORE_PUBLISH_H
 

@@ -61,8 +61,8 @@ int release_find_previous(struct database *database, int64_t repository_id, stru
 {
     DATABASE_QUERY_AUTO struct database_query query;
     database_query_start(&query, database,
-                         COLUMNS "WHERE repository_id = ? AND state = 'old' ORDER BY live_ms DESC, id DESC LIMIT 1", "i",
-                         repository_id);
+                         COLUMNS "WHERE repository_id = ? AND state = 'old' ORDER BY live_ms DESC, id DESC LIMIT 1",
+                         "i", repository_id);
     return release_read(&query, ret_release);
 }
 

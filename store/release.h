@@ -1,5 +1,5 @@
-/* Releases: one row for each publish that worked. At most one of a repository is live; `pending` means that the bundle is
- * on disk and git has not said yet that the ref moved. */
+/* Releases: one row for each publish that worked. At most one of a repository is live; `pending` means that the bundle
+ * is on disk and git has not said yet that the ref moved. */
 #ifndef STORE_RELEASE_H
 #define STORE_RELEASE_H
 
@@ -34,7 +34,7 @@ void release_drop(struct database *database, const struct vault *vault, int64_t 
 /* Drops what is older than the newest BOUNDS_RELEASES_KEPT of a repository, never the live one. */
 void release_prune(struct database *database, const struct vault *vault, int64_t repository_id);
 
-int release_find(struct database *database, int64_t id, struct release *ret_release);            /* 0 or ERROR_NOT_FOUND */
+int release_find(struct database *database, int64_t id, struct release *ret_release); /* 0 or ERROR_NOT_FOUND */
 int release_find_live(struct database *database, int64_t repository_id, struct release *ret_release);
 /* The newest of the repository whose commit begins so (at least 7 digits) and that is not pending. */
 int release_find_commit(struct database *database, int64_t repository_id, struct text commit,
@@ -42,8 +42,8 @@ int release_find_commit(struct database *database, int64_t repository_id, struct
 /* The one that was live before the present one. */
 int release_find_previous(struct database *database, int64_t repository_id, struct release *ret_release);
 
-/* At start: each pending release whose commit is its repository's main goes live, the others are dropped, and so are bundles
- * that no release has. Returns how many went live, or an error. */
+/* At start: each pending release whose commit is its repository's main goes live, the others are dropped, and so are
+ * bundles that no release has. Returns how many went live, or an error. */
 int release_reconcile(struct database *database, const struct vault *vault, const char *data);
 /* Bundles of a repository that is about to be deleted: removes those that no other repository has. */
 void release_drop_all(struct database *database, const struct vault *vault, int64_t repository_id);

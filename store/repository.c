@@ -26,8 +26,8 @@ bool repository_may_read(const struct repository *repository, const struct accou
 
 /* -- look-ups -- */
 
-#define COLUMNS                                                                                                        \
-    "SELECT r.id, r.account_id, r.kind = 'model', r.private, r.paused, r.open_previews, a.name, r.name "              \
+#define COLUMNS                                                                                          \
+    "SELECT r.id, r.account_id, r.kind = 'model', r.private, r.paused, r.open_previews, a.name, r.name " \
     "FROM repositories r JOIN accounts a ON a.id = r.account_id "
 
 static void copy_name(char *target, struct text name)
@@ -82,8 +82,9 @@ int repository_find_subdomain(struct database *database, struct text subdomain, 
 
 int repository_set_stage(struct database *database, int64_t id, const char *stage, struct text reason)
 {
-    int result = database_run(database, "UPDATE repositories SET stage = ?, stage_reason = ?, stage_ms = ? WHERE id = ?",
-                              "stii", stage, reason.data ? reason : TEXT(""), clock_wall_ms(), id);
+    int result =
+        database_run(database, "UPDATE repositories SET stage = ?, stage_reason = ?, stage_ms = ? WHERE id = ?", "stii",
+                     stage, reason.data ? reason : TEXT(""), clock_wall_ms(), id);
     return result < 0 ? result : 0;
 }
 

@@ -15,8 +15,9 @@ struct repository {
 bool repository_may_read(const struct repository *repository, const struct account *account);
 bool repository_may_write(const struct repository *repository, const struct account *account);
 
-/* Makes the row and the empty bare repository below `data`. 0, ERROR_EXISTS (name or subdomain taken: `*ret_reason` says
- * which), ERROR_INVALID (name), ERROR_LIMIT (too many), ERROR_SYSTEM. `*ret_reason` is a static sentence on failure. */
+/* Makes the row and the empty bare repository below `data`. 0, ERROR_EXISTS (name or subdomain taken: `*ret_reason`
+ * says which), ERROR_INVALID (name), ERROR_LIMIT (too many), ERROR_SYSTEM. `*ret_reason` is a static sentence on
+ * failure. */
 int repository_create(struct database *database, const char *data, const struct repository *wanted,
                       struct repository *ret_repository, const char **ret_reason);
 /* Deletes the row with all that hangs on it and moves the git repository away to `<data>/trash` for a job to remove. */

@@ -99,13 +99,24 @@ struct request *request_new(struct store *store, struct http_exchange *exchange,
     return request;
 }
 
-void request_free(struct request *request)
+void request_finished(struct request *request)
 {
-    if (request == NULL)
-        return;
-    buffer_release(&request->path);
-    buffer_release(&request->lines);
-    free(request);
+    struct store *store = request->store;
+    request->exchange = NULL;
+    request->next = store->finished;
+    store->finished = request;
+    loop_defer(&store->loop, &store->finished_turn);
+}
+
+void request_free_finished(struct store *store)
+{
+    while (store->finished != NULL) {
+        struct request *request = store->finished;
+        store->finished = request->next;
+        buffer_release(&request->path);
+        buffer_release(&request->lines);
+        free(request);
+    }
 }
 
 /* -- answers -- */

@@ -23,12 +23,15 @@ struct request {
     struct text cookie;             /* the session's secret; borrows the head */
     bool bad_credential;            /* something was shown, and it is not valid */
     struct buffer lines;            /* header lines that the exchange was decorated with */
+    struct request *next;           /* answered, freed at the end of the turn */
 };
 
-/* Makes the request of a new exchange and hangs it on exchange->note; on_finished frees it. NULL when the path is
- * malformed (already answered). */
+/* Makes the request of a new exchange and hangs it on exchange->note. NULL when the path is malformed (already answered). */
 struct request *request_new(struct store *store, struct http_exchange *exchange, bool admin);
-void request_free(struct request *request);
+/* The exchange is over. The request lives on until the end of the turn, so that a handler may look at it after answering. */
+void request_finished(struct request *request);
+/* Frees what is finished; at the end of a turn. */
+void request_free_finished(struct store *store);
 
 /* Answers; each is the last use of the exchange. */
 void request_json(struct request *request, int status, const struct buffer *body);

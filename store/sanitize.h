@@ -1,7 +1,7 @@
 /* Makes a stranger's HTML (a rendered README) fit to stand on the site's own pages.
  *
- * An allow-list of tags and attributes is written anew; nothing is passed through. Tags are balanced, links lead to http,
- * https, mailto or the repository itself, and no script, style, form or frame survives. */
+ * An allow-list of tags and attributes is written anew; nothing is passed through. Tags are balanced, links lead to
+ * http, https, mailto or the repository itself, and no script, style, form or frame survives. */
 #ifndef STORE_SANITIZE_H
 #define STORE_SANITIZE_H
 

@@ -103,7 +103,8 @@ static void set_cookie(struct request *request, struct text secret, struct buffe
                   secret.length ? (long long)(BOUNDS_SITE_SESSION_MS / 1000) : 0ll, secure ? "; Secure" : "");
 }
 
-/* A session for the account, its cookie, and on to `next`; a one-time token disappears from the address bar this way. */
+/* A session for the account, its cookie, and on to `next`; a one-time token disappears from the address bar this way.
+ */
 static void enter(struct request *request, const struct account *account, const char *next)
 {
     BUFFER_AUTO struct buffer secret = BUFFER_EMPTY;
@@ -166,7 +167,8 @@ static void take_form(void *context, struct http_exchange *exchange, struct text
     struct store *store = request->store;
     struct text client = http_exchange_header(exchange, "x-vitrine-client");
     if (!has_tries_left(store, client)) {
-        show_form(request, &(struct form_state){429, "Too many wrong tries from your address; wait a minute.", {0}, {0}});
+        show_form(request,
+                  &(struct form_state){429, "Too many wrong tries from your address; wait a minute.", {0}, {0}});
         return;
     }
     struct signin_job *signin = MEMORY_NEW(struct signin_job);
@@ -200,8 +202,10 @@ void signin_page_link(struct request *request)
     request_query(request, "token", &token);
     if (token.length == 0 || signin_link_use(&request->store->database, buffer_view(&token), &account) != 0) {
         show_form(request, &(struct form_state){
-                               403, "This sign-in link was used before or is too old. Ask the operator for a new one.",
-                               {0}, TEXT("/")});
+                               403,
+                               "This sign-in link was used before or is too old. Ask the operator for a new one.",
+                               {0},
+                               TEXT("/")});
         return;
     }
     enter(request, &account, "/");

@@ -140,8 +140,11 @@ void site_gallery(struct request *request)
     const struct account *account = &request->identity.account;
     int64_t page = page_number(request);
     request_query(request, "q", &search);
-    struct listing_query query = {.search = text_head(buffer_view(&search), 200), .viewer = account, .limit = GALLERY_ROWS,
-                                  .offset = (page - 1) * GALLERY_ROWS, .published = true};
+    struct listing_query query = {.search = text_head(buffer_view(&search), 200),
+                                  .viewer = account,
+                                  .limit = GALLERY_ROWS,
+                                  .offset = (page - 1) * GALLERY_ROWS,
+                                  .published = true};
     buffer_string(&context, "{\"demos\":[");
     int64_t count = listing_each(store, &query, add_row, &rows);
     buffer_string(&context, "]");
@@ -216,9 +219,10 @@ static void write_urls(struct request *request, const struct repository *reposit
     if (text_equal(theme, TEXT("dark")) || text_equal(theme, TEXT("light")))
         buffer_format(&url, "?__theme=" TEXT_FORMAT, TEXT_ARGUMENT(theme));
     json_write_member(context, "app_url", buffer_view(&url));
-    json_write_member(context, "sandbox",
-                      origins ? TEXT("allow-scripts allow-forms allow-popups allow-downloads allow-modals allow-same-origin")
-                              : TEXT("allow-scripts allow-forms allow-popups allow-downloads allow-modals"));
+    json_write_member(
+        context, "sandbox",
+        origins ? TEXT("allow-scripts allow-forms allow-popups allow-downloads allow-modals allow-same-origin")
+                : TEXT("allow-scripts allow-forms allow-popups allow-downloads allow-modals"));
     buffer_clear(&url);
     buffer_format(&url, "%s/embed.js", settings->site_url);
     json_write_member(context, "embed_url", buffer_view(&url));
@@ -317,8 +321,8 @@ static void add_user_row(void *context, const struct listing_row *row)
 }
 
 /* The files at the root, and the demos that use the model. */
-static void write_model_lists(struct request *request, const struct repository *repository, const struct content *content,
-                              struct buffer *context)
+static void write_model_lists(struct request *request, const struct repository *repository,
+                              const struct content *content, struct buffer *context)
 {
     BUFFER_AUTO struct buffer path = BUFFER_EMPTY;
     BUFFER_AUTO struct buffer size = BUFFER_EMPTY;

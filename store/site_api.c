@@ -69,7 +69,8 @@ static void write_examples(const struct json *json, const struct json_node *para
         json_string(json_get(json, slot, "parameter_name"), &name);
         buffer_format(&plain, "%s" TEXT_FORMAT, gap, TEXT_ARGUMENT(example));
         buffer_format(&script, "%s%s: " TEXT_FORMAT, gap, name.data ? name.data : "", TEXT_ARGUMENT(example));
-        buffer_format(&python, "%s%s=" TEXT_FORMAT, gap, name.data ? name.data : "", TEXT_ARGUMENT(python_word(example)));
+        buffer_format(&python, "%s%s=" TEXT_FORMAT, gap, name.data ? name.data : "",
+                      TEXT_ARGUMENT(python_word(example)));
     }
     BUFFER_AUTO struct buffer wrapped = BUFFER_EMPTY;
     buffer_format(&wrapped, "[%s]", plain.data ? plain.data : "");

@@ -22,7 +22,8 @@ static bool cut_revision(struct request *request, const struct content *content,
     return live;
 }
 
-/* The opened content (may be NULL: nothing is live) of a readable repository and the path inside it; false: answered. */
+/* The opened content (may be NULL: nothing is live) of a readable repository and the path inside it; false: answered.
+ */
 static bool open_path(struct request *request, struct repository *ret_repository, struct content **ret_content,
                       struct text *ret_path)
 {
@@ -197,6 +198,9 @@ void site_resolve(struct request *request)
         buffer_string(&headers, "Content-Disposition: attachment\r\n");
     struct http_exchange *exchange = request->exchange;
     request->exchange = NULL;
-    http_respond_memory(exchange, &(struct http_memory){.body = entry.contents, .etag = text_from(etag), .headers = buffer_view(&headers),
-                                                        .release = content_free, .owner = content});
+    http_respond_memory(exchange, &(struct http_memory){.body = entry.contents,
+                                                        .etag = text_from(etag),
+                                                        .headers = buffer_view(&headers),
+                                                        .release = content_free,
+                                                        .owner = content});
 }

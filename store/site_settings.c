@@ -37,10 +37,11 @@ static void write_outcome(const struct outcome *outcome, struct buffer *out)
 static void write_releases(struct request *request, const struct repository *repository, struct buffer *out)
 {
     DATABASE_QUERY_AUTO struct database_query query;
-    database_query_start(&query, &request->store->database,
-                         "SELECT commit_id, message, created_ms, state = 'live' FROM releases WHERE repository_id = ? AND "
-                         "state <> 'pending' ORDER BY id DESC",
-                         "i", repository->id);
+    database_query_start(
+        &query, &request->store->database,
+        "SELECT commit_id, message, created_ms, state = 'live' FROM releases WHERE repository_id = ? AND "
+        "state <> 'pending' ORDER BY id DESC",
+        "i", repository->id);
     buffer_string(out, ",\"releases\":[");
     while (database_query_step(&query) == 1) {
         BUFFER_AUTO struct buffer url = BUFFER_EMPTY;

@@ -65,10 +65,11 @@ void stage_init(struct stage *stage, struct store *store, const struct repositor
 {
     *stage = (struct stage){.name = "NO_APP_FILE"};
     DATABASE_QUERY_AUTO struct database_query query;
-    database_query_start(&query, &store->database,
-                         "SELECT stage, stage_reason, stage_ms, (SELECT count(*) FROM releases WHERE repository_id = r.id "
-                         "AND state = 'live') FROM repositories r WHERE id = ?",
-                         "i", repository->id);
+    database_query_start(
+        &query, &store->database,
+        "SELECT stage, stage_reason, stage_ms, (SELECT count(*) FROM releases WHERE repository_id = r.id "
+        "AND state = 'live') FROM repositories r WHERE id = ?",
+        "i", repository->id);
     if (database_query_step(&query) != 1)
         return;
     struct text kept = database_query_text(&query, 0);

@@ -1,5 +1,5 @@
-/* The stage of a demo as the Hub's clients know it, put together from what publishing left in the database, what the gateway
- * last said, and whether the owner paused it. */
+/* The stage of a demo as the Hub's clients know it, put together from what publishing left in the database, what the
+ * gateway last said, and whether the owner paused it. */
 #ifndef STORE_STAGE_H
 #define STORE_STAGE_H
 

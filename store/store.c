@@ -47,8 +47,14 @@ static void on_admin_request(void *context, struct http_exchange *exchange)
 
 static void on_finished(void *context, struct http_exchange *exchange, int code)
 {
-    request_free(exchange->note);
+    if (exchange->note != NULL)
+        request_finished(exchange->note);
     exchange->note = NULL;
+}
+
+static void turn_ended(void *context)
+{
+    request_free_finished(context);
 }
 
 static void on_stopped(void *context)
@@ -190,6 +196,7 @@ int store_start(struct store *store)
     map_init(&store->writers);
     map_init(&store->questions);
     map_init(&store->tries);
+    store->finished_turn = (struct loop_deferred){.callback = turn_ended, .context = store};
     int result = settings_check(&store->settings);
     if (result == 0)
         result = libraries_init();
@@ -230,6 +237,7 @@ void store_release(struct store *store)
     }
     if (store->database.handle != NULL)
         flush_due(store);
+    request_free_finished(store);
     upload_progress_release(store);
     peer_release_all(store);
     cage_release_all(store);

@@ -43,6 +43,8 @@ struct store {
     struct map questions;            /* request → struct peer_question: what we asked infer and launcher */
     struct map tries;                /* client address → struct signin_tries */
     struct progress_watcher *watchers; /* of uploads */
+    struct request *finished;          /* answered in this turn, freed at its end */
+    struct loop_deferred finished_turn;
     uint32_t next_request;
     bool stopping;
 };

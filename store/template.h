@@ -1,7 +1,7 @@
 /* Page templates: the small language that ui-kit/pages/layout.html describes, filled from a JSON object.
  *
- * {{name}} is escaped, {{{name}}} is not; {{#name}}…{{/name}} repeats for each entry of an array and shows once for true
- * or a text that is not empty; {{^name}}…{{/name}} shows otherwise. Entries' names hide the outer ones. */
+ * {{name}} is escaped, {{{name}}} is not; {{#name}}…{{/name}} repeats for each entry of an array and shows once for
+ * true or a text that is not empty; {{^name}}…{{/name}} shows otherwise. Entries' names hide the outer ones. */
 #ifndef STORE_TEMPLATE_H
 #define STORE_TEMPLATE_H
 

@@ -31,10 +31,9 @@ int token_create(struct database *database, int64_t account_id, struct text name
     buffer_string(&token, "hf_");
     secret_make(&token);
     struct secret_digest digest = secret_digest(buffer_view(&token));
-    int result = database_run(database,
-                              "INSERT INTO tokens (account_id, name, role, digest, created_ms) VALUES (?, ?, ?, ?, ?)",
-                              "itsbi", account_id, name, write ? "write" : "read", secret_view(&digest),
-                              clock_wall_ms());
+    int result =
+        database_run(database, "INSERT INTO tokens (account_id, name, role, digest, created_ms) VALUES (?, ?, ?, ?, ?)",
+                     "itsbi", account_id, name, write ? "write" : "read", secret_view(&digest), clock_wall_ms());
     if (result < 0)
         return result;
     buffer_text(out, buffer_view(&token));
@@ -47,9 +46,10 @@ int token_identify(struct database *database, struct text token, struct identity
         return ERROR_NOT_FOUND;
     struct secret_digest digest = secret_digest(token);
     DATABASE_QUERY_AUTO struct database_query query;
-    database_query_start(&query, database,
-                         "SELECT id, account_id, role = 'write', name, created_ms, used_ms FROM tokens WHERE digest = ?", "b",
-                         secret_view(&digest));
+    database_query_start(
+        &query, database,
+        "SELECT id, account_id, role = 'write', name, created_ms, used_ms FROM tokens WHERE digest = ?", "b",
+        secret_view(&digest));
     int result = database_query_step(&query);
     if (result <= 0)
         return result < 0 ? result : ERROR_NOT_FOUND;

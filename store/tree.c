@@ -111,7 +111,8 @@ static int add_file(struct walk *walk, const git_tree_entry *entry)
     if (tree->count == BOUNDS_TREE_FILES)
         return refuse(walk, ERROR_LIMIT, "a repository may have at most 10,000 files; remove some");
     if (git_odb_read_header(&size, &type, tree->odb, git_tree_entry_id(entry)) != 0 || type != GIT_OBJECT_BLOB)
-        return refuse(walk, ERROR_INVALID, "the file's contents are missing from the push; push again with a full clone");
+        return refuse(walk, ERROR_INVALID,
+                      "the file's contents are missing from the push; push again with a full clone");
     if (size > BOUNDS_TREE_FILE_BYTES)
         return refuse(walk, ERROR_LIMIT, "the file is larger than 256 MiB; make it smaller");
     tree->bytes += size;
@@ -231,8 +232,10 @@ int tree_read(const struct tree *tree, const struct tree_entry *entry, struct tr
         return git_trouble("read a file of a push");
     ret_blob->contents = (struct text){git_odb_object_data(ret_blob->object), git_odb_object_size(ret_blob->object)};
     if (text_starts(ret_blob->contents, TEXT("version https://git-lfs.github.com/spec/"))) {
-        buffer_format(reason, "%s: this is a Git LFS pointer, not the file; run \"git lfs migrate export\" and push the "
-                              "file itself", entry->path);
+        buffer_format(reason,
+                      "%s: this is a Git LFS pointer, not the file; run \"git lfs migrate export\" and push the "
+                      "file itself",
+                      entry->path);
         return ERROR_INVALID;
     }
     return ret_blob->contents.length == entry->size ? 0 : ERROR_SYSTEM;

@@ -95,7 +95,8 @@ static void upload_fail(struct upload *upload, int result)
     http_exchange_attach(request->exchange, NULL, NULL);
     upload_free(upload);
     if (result == ERROR_LIMIT)
-        request_error(request, 413, NULL, "These files are too large, too many, or the demo's space for files is used up.");
+        request_error(request, 413, NULL,
+                      "These files are too large, too many, or the demo's space for files is used up.");
     else if (result == ERROR_INVALID)
         request_error(request, 400, NULL, "The body is no well-formed multipart/form-data.");
     else

@@ -37,7 +37,8 @@ static void watcher_begin(struct progress_watcher *watcher)
     watcher->begun = true;
     loop_timer_stop(&watcher->patience);
     http_respond_start(watcher->exchange, 200,
-                       TEXT("Content-Type: text/event-stream\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\n"), -1);
+                       TEXT("Content-Type: text/event-stream\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\n"),
+                       -1);
 }
 
 static void watcher_end(struct progress_watcher *watcher)

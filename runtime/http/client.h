@@ -1,7 +1,7 @@
 /* The HTTP/1.1 client over a stream socket that somebody else connected: gateway → store, vitrine-ctl → store.
  *
- * One call at a time per client; keep-alive between calls; bodies streamed both ways with the same two watermarks as the
- * server. No callback is ever made from inside a call of the owner. */
+ * One call at a time per client; keep-alive between calls; bodies streamed both ways with the same two watermarks as
+ * the server. No callback is ever made from inside a call of the owner. */
 #ifndef RUNTIME_HTTP_CLIENT_H
 #define RUNTIME_HTTP_CLIENT_H
 
@@ -13,7 +13,7 @@ struct event_base;
 struct http_client;
 
 struct http_client_handler {
-    void (*on_head)(void *context, const struct http_head *head);  /* the final answer's head, valid during the call */
+    void (*on_head)(void *context, const struct http_head *head); /* the final answer's head, valid during the call */
     void (*on_data)(void *context, struct text data);
     void (*on_end)(void *context);              /* the answer is complete; the client is idle (or closed, see below) */
     void (*on_drain)(void *context);            /* queued request bytes fell below the low mark */

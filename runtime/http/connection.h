@@ -1,7 +1,7 @@
 /* One connection of the server engine; private to runtime/http.
  *
- * All destruction and all writing happens in the server's flush pass at the end of a turn: whatever a handler calls, its
- * exchange may end, but no connection disappears under its feet. */
+ * All destruction and all writing happens in the server's flush pass at the end of a turn: whatever a handler calls,
+ * its exchange may end, but no connection disappears under its feet. */
 #ifndef RUNTIME_HTTP_CONNECTION_H
 #define RUNTIME_HTTP_CONNECTION_H
 

@@ -153,14 +153,17 @@ static int child_copy(struct engine_input *input, const struct tensor *tensor, c
     return 0;
 }
 
-static int child_take_input(struct child_job *job, const struct tensor *tensor, const struct tensor_window *window, struct buffer *reason)
+static int child_take_input(struct child_job *job, const struct tensor *tensor, const struct tensor_window *window,
+                            struct buffer *reason)
 {
     const struct engine *engine = &job->model->engine;
     int index = engine_find_input(engine, tensor->name);
 
     if (index < 0 || job->inputs[index].bytes) {
-        buffer_format(reason, index < 0 ? "the model has no input \"" TEXT_FORMAT "\"; it has" : "the input \"" TEXT_FORMAT
-                      "\" was given twice; the model has", TEXT_ARGUMENT(tensor->name));
+        buffer_format(reason,
+                      index < 0 ? "the model has no input \"" TEXT_FORMAT "\"; it has"
+                                : "the input \"" TEXT_FORMAT "\" was given twice; the model has",
+                      TEXT_ARGUMENT(tensor->name));
         for (size_t i = 0; i < engine->input_count; i++)
             buffer_format(reason, "%s \"%s\"", i ? "," : "", engine->inputs[i].name);
         return ERROR_INVALID;
@@ -171,8 +174,8 @@ static int child_take_input(struct child_job *job, const struct tensor *tensor, 
     return result;
 }
 
-static int child_take_run(struct child_job *job, const struct tensor *tensors, int count, const struct tensor_window *window,
-                          struct buffer *reason)
+static int child_take_run(struct child_job *job, const struct tensor *tensors, int count,
+                          const struct tensor_window *window, struct buffer *reason)
 {
     const struct engine *engine = &job->model->engine;
 
@@ -190,8 +193,8 @@ static int child_take_run(struct child_job *job, const struct tensor *tensors, i
     return 0;
 }
 
-static int child_take_picture(struct child_job *job, const struct tensor *tensors, int count, const struct tensor_window *window,
-                              struct buffer *reason)
+static int child_take_picture(struct child_job *job, const struct tensor *tensors, int count,
+                              const struct tensor_window *window, struct buffer *reason)
 {
     const struct pipeline *pipeline = &job->model->pipeline;
     struct engine_input picture = {0};
@@ -235,7 +238,8 @@ static int child_read_arguments(struct child_job *job, struct text arguments, st
     return result;
 }
 
-static int child_fill(struct child *child, struct child_job *job, const struct message_child_job *message, struct buffer *reason)
+static int child_fill(struct child *child, struct child_job *job, const struct message_child_job *message,
+                      struct buffer *reason)
 {
     struct tensor tensors[TENSOR_LIST_MAX];
     struct tensor_window window = child_window_of(child, job->slot);
@@ -345,7 +349,8 @@ static struct tensor child_piece(const struct tensor *tensor, size_t index, size
     return piece;
 }
 
-static int child_pack(struct child *child, struct child_job *job, const struct tensor *tensors, size_t count, struct buffer *out)
+static int child_pack(struct child *child, struct child_job *job, const struct tensor *tensors, size_t count,
+                      struct buffer *out)
 {
     struct child_window *slot = map_get_u64(&child->windows, job->slot);
     struct tensor_window window = slot ? slot->window : (struct tensor_window){0};
@@ -397,7 +402,8 @@ static void child_answer_picture(struct child *child, struct child_job *job, con
     }
 }
 
-static void child_answer(struct child *child, struct child_job *const *group, size_t count, const struct engine_answer *answer)
+static void child_answer(struct child *child, struct child_job *const *group, size_t count,
+                         const struct engine_answer *answer)
 {
     struct tensor pieces[TENSOR_LIST_MAX];
 

@@ -66,7 +66,8 @@ static bool engine_options(OrtSessionOptions *options, struct buffer *reason)
            engine_ok(api->AddSessionConfigEntry(options, kOrtSessionOptionsConfigLoadModelFormat, "ONNX"), reason) &&
            engine_ok(api->AddSessionConfigEntry(options, kOrtSessionOptionsConfigAllowIntraOpSpinning, "0"), reason) &&
            engine_ok(api->AddSessionConfigEntry(options, kOrtSessionOptionsConfigAllowInterOpSpinning, "0"), reason) &&
-           engine_ok(api->AddSessionConfigEntry(options, kOrtSessionOptionsConfigStrictAllowReleasedOpsetsOnly, "1"), reason);
+           engine_ok(api->AddSessionConfigEntry(options, kOrtSessionOptionsConfigStrictAllowReleasedOpsetsOnly, "1"),
+                     reason);
 }
 
 static int engine_start(struct engine *engine, struct text bytes, struct buffer *reason)
@@ -75,7 +76,8 @@ static int engine_start(struct engine *engine, struct text bytes, struct buffer 
     struct buffer BUFFER_AUTO trouble = BUFFER_EMPTY;
 
     bool ok = engine_ok(api->CreateSessionOptions(&options), &trouble) && engine_options(options, &trouble) &&
-              engine_ok(api->CreateSessionFromArray(environment, bytes.data, bytes.length, options, &engine->session), &trouble);
+              engine_ok(api->CreateSessionFromArray(environment, bytes.data, bytes.length, options, &engine->session),
+                        &trouble);
     if (options)
         api->ReleaseSessionOptions(options);
     if (ok)
@@ -90,7 +92,8 @@ static int engine_read_shape(struct engine_value *value, const OrtTensorTypeAndS
     ONNXTensorElementDataType type;
     size_t rank;
 
-    if (!engine_ok(api->GetTensorElementType(info, &type), NULL) || !engine_ok(api->GetDimensionsCount(info, &rank), NULL))
+    if (!engine_ok(api->GetTensorElementType(info, &type), NULL) ||
+        !engine_ok(api->GetDimensionsCount(info, &rank), NULL))
         return ERROR_INVALID;
     if (tensor_type_size(type) == 0 || rank > TENSOR_RANK_MAX)
         return ERROR_UNSUPPORTED;
@@ -107,12 +110,16 @@ static int engine_read_value(struct engine *engine, struct engine_value *value, 
     char *name = NULL;
 
     if (!engine_ok(api->GetAllocatorWithDefaultOptions(&allocator), NULL) ||
-        !engine_ok((output ? api->SessionGetOutputName : api->SessionGetInputName)(engine->session, index, allocator, &name), NULL))
+        !engine_ok(
+            (output ? api->SessionGetOutputName : api->SessionGetInputName)(engine->session, index, allocator, &name),
+            NULL))
         return ERROR_INVALID;
     value->name = memory_copy_string(name);
     allocator->Free(allocator, name);
     if (strlen(value->name) > TENSOR_NAME_MAX || !text_is_utf8(text_from(value->name)) ||
-        !engine_ok((output ? api->SessionGetOutputTypeInfo : api->SessionGetInputTypeInfo)(engine->session, index, &type), NULL))
+        !engine_ok(
+            (output ? api->SessionGetOutputTypeInfo : api->SessionGetInputTypeInfo)(engine->session, index, &type),
+            NULL))
         return ERROR_INVALID;
     int result = engine_ok(api->CastTypeInfoToTensorInfo(type, &info), NULL) && info ? engine_read_shape(value, info)
                                                                                      : ERROR_UNSUPPORTED;
@@ -127,7 +134,8 @@ static int engine_read_values(struct engine *engine, bool output, struct buffer 
 
     if (!engine_ok((output ? api->SessionGetOutputCount : api->SessionGetInputCount)(engine->session, &count), NULL) ||
         count == 0 || count > TENSOR_LIST_MAX) {
-        buffer_format(reason, "the model has %zu %s; from 1 to %d can be used", count, output ? "outputs" : "inputs", TENSOR_LIST_MAX);
+        buffer_format(reason, "the model has %zu %s; from 1 to %d can be used", count, output ? "outputs" : "inputs",
+                      TENSOR_LIST_MAX);
         return ERROR_INVALID;
     }
     struct engine_value *values = memory_alloc(count, sizeof *values);
@@ -136,9 +144,11 @@ static int engine_read_values(struct engine *engine, bool output, struct buffer 
     for (size_t i = 0; i < count; i++) {
         if (engine_read_value(engine, &values[i], output, i) == 0)
             continue;
-        buffer_format(reason, "the model's %s \"%.*s\" is not a tensor of float32, float64, int8, int32, int64, uint8 or bool with "
-                      "at most %d dimensions", output ? "output" : "input", TENSOR_NAME_MAX, values[i].name ? values[i].name : "?",
-                      TENSOR_RANK_MAX);
+        buffer_format(
+            reason,
+            "the model's %s \"%.*s\" is not a tensor of float32, float64, int8, int32, int64, uint8 or bool with "
+            "at most %d dimensions",
+            output ? "output" : "input", TENSOR_NAME_MAX, values[i].name ? values[i].name : "?", TENSOR_RANK_MAX);
         return ERROR_INVALID;
     }
     return 0;
@@ -187,11 +197,13 @@ void engine_close(struct engine *engine)
 
 /* -- running -- */
 
-static bool engine_make_inputs(const struct engine *engine, const struct engine_input *inputs, OrtValue **values, struct buffer *reason)
+static bool engine_make_inputs(const struct engine *engine, const struct engine_input *inputs, OrtValue **values,
+                               struct buffer *reason)
 {
     for (size_t i = 0; i < engine->input_count; i++)
-        if (!engine_ok(api->CreateTensorWithDataAsOrtValue(memory_info, inputs[i].bytes, inputs[i].length, inputs[i].shape,
-                                                           inputs[i].rank, (ONNXTensorElementDataType)engine->inputs[i].type, &values[i]),
+        if (!engine_ok(api->CreateTensorWithDataAsOrtValue(
+                           memory_info, inputs[i].bytes, inputs[i].length, inputs[i].shape, inputs[i].rank,
+                           (ONNXTensorElementDataType)engine->inputs[i].type, &values[i]),
                        reason))
             return false;
     return true;
@@ -241,13 +253,15 @@ unusable:
     return ERROR_INVALID;
 }
 
-int engine_run(struct engine *engine, const struct engine_input *inputs, struct engine_answer *ret_answer, struct buffer *reason)
+int engine_run(struct engine *engine, const struct engine_input *inputs, struct engine_answer *ret_answer,
+               struct buffer *reason)
 {
     OrtValue *values[TENSOR_LIST_MAX] = {NULL};
     struct buffer BUFFER_AUTO trouble = BUFFER_EMPTY;
 
     *ret_answer = (struct engine_answer){.count = engine->output_count};
-    bool ok = engine_make_inputs(engine, inputs, values, &trouble) && engine_run_values(engine, values, ret_answer->values, &trouble);
+    bool ok = engine_make_inputs(engine, inputs, values, &trouble) &&
+              engine_run_values(engine, values, ret_answer->values, &trouble);
     for (size_t i = 0; i < engine->input_count; i++)
         if (values[i])
             api->ReleaseValue(values[i]);
@@ -258,7 +272,8 @@ int engine_run(struct engine *engine, const struct engine_input *inputs, struct 
         return ERROR_INVALID;
     }
     for (size_t i = 0; i < engine->output_count; i++) {
-        int result = engine_read_answer(ret_answer->values[i], engine->outputs[i].name, &ret_answer->tensors[i], reason);
+        int result =
+            engine_read_answer(ret_answer->values[i], engine->outputs[i].name, &ret_answer->tensors[i], reason);
         if (result < 0) {
             engine_answer_clear(ret_answer);
             return result;

@@ -49,7 +49,8 @@ int engine_open(struct engine *engine, struct text bytes, struct buffer *reason)
 void engine_close(struct engine *engine);
 /* Runs with one tensor per input, in the model's order, already checked. 0 and an answer to clear, or ERROR_INVALID
  * with a sentence in `reason`. */
-int engine_run(struct engine *engine, const struct engine_input *inputs, struct engine_answer *ret_answer, struct buffer *reason);
+int engine_run(struct engine *engine, const struct engine_input *inputs, struct engine_answer *ret_answer,
+               struct buffer *reason);
 void engine_answer_clear(struct engine_answer *answer);
 /* Appends {"inputs":[{"name","type","shape"}…],"outputs":[…]}; a dimension of any size is -1. */
 void engine_describe(const struct engine *engine, struct buffer *out);

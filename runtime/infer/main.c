@@ -27,8 +27,9 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     int result = engine_setup();
     if (result < 0) {
-        log_error(result == ERROR_UNSUPPORTED ? "ONNX Runtime started threads of its own, which is not allowed here; run ops/up again"
-                                              : "ONNX Runtime cannot be used: the library beside this program does not fit; run ops/up again");
+        log_error(result == ERROR_UNSUPPORTED
+                      ? "ONNX Runtime started threads of its own, which is not allowed here; run ops/up again"
+                      : "ONNX Runtime cannot be used: the library beside this program does not fit; run ops/up again");
         return 1;
     }
     if (child_prepare() < 0 || loop_init(&loop) < 0) {

@@ -26,11 +26,13 @@ static int model_check_pipeline(const struct model *model, struct buffer *reason
                              .shape = {1, model->pipeline.channels, model->pipeline.height, model->pipeline.width}};
 
     if (engine->input_count != 1) {
-        buffer_format(reason, "image-classification needs a model with one input; this one has %zu", engine->input_count);
+        buffer_format(reason, "image-classification needs a model with one input; this one has %zu",
+                      engine->input_count);
         return ERROR_INVALID;
     }
     if (output->type != TENSOR_FLOAT32 || output->rank != 2) {
-        buffer_format(reason, "image-classification needs a float32 output [batch, classes]; \"%s\" is not one", output->name);
+        buffer_format(reason, "image-classification needs a float32 output [batch, classes]; \"%s\" is not one",
+                      output->name);
         return ERROR_INVALID;
     }
     size_t start = reason->length;
@@ -106,7 +108,8 @@ static void model_fill(enum tensor_type type, unsigned char *bytes, size_t count
 
 /* Chooses a shape: fixed sizes as they are, 1 for a free first one, the picture's for a picture. `*guessed` is set when
  * nothing told the size. */
-static int model_choose(const struct model *model, const struct engine_value *value, struct engine_input *input, bool *guessed)
+static int model_choose(const struct model *model, const struct engine_value *value, struct engine_input *input,
+                        bool *guessed)
 {
     struct tensor tensor = {.type = value->type, .rank = value->rank};
     const int64_t picture[4] = {1, model->pipeline.channels, model->pipeline.height, model->pipeline.width};
@@ -115,7 +118,10 @@ static int model_choose(const struct model *model, const struct engine_value *va
     input->rank = value->rank;
     for (uint32_t i = 0; i < value->rank; i++) {
         bool told = value->shape[i] >= 0 || i == 0 || model->has_pipeline;
-        input->shape[i] = value->shape[i] >= 0 ? value->shape[i] : i == 0 ? 1 : model->has_pipeline ? picture[i] : MODEL_TRY_FREE_SIDE;
+        input->shape[i] = value->shape[i] >= 0  ? value->shape[i]
+                          : i == 0              ? 1
+                          : model->has_pipeline ? picture[i]
+                                                : MODEL_TRY_FREE_SIDE;
         *guessed = *guessed || !told;
         tensor.shape[i] = (uint64_t)input->shape[i];
     }

@@ -114,7 +114,8 @@ static void nursery_reap(struct nursery *nursery)
             continue;
         nursery->slots[slot].pid = 0;
         nursery_tell(nursery, nursery->slots[slot].id,
-                     WIFSIGNALED(status) ? NURSERY_EXIT_SIGNAL + (uint32_t)WTERMSIG(status) : (uint32_t)WEXITSTATUS(status));
+                     WIFSIGNALED(status) ? NURSERY_EXIT_SIGNAL + (uint32_t)WTERMSIG(status)
+                                         : (uint32_t)WEXITSTATUS(status));
     }
 }
 
@@ -127,7 +128,8 @@ static bool nursery_serve(struct nursery *nursery)
         struct cmsghdr align;
     } control;
     struct iovec vector = {&request, sizeof request};
-    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
 
     ssize_t length = recvmsg(nursery->fd, &message, MSG_CMSG_CLOEXEC);
     if (length < 0 && errno == EINTR)
@@ -185,8 +187,8 @@ int nursery_start(void (*run)(int channel_fd))
     if (pid == 0) {
         /* Also the control channel: the nursery must not keep the launcher's end of it alive. */
         int null_fd = fcntl(nursery.null_fd, F_DUPFD_CLOEXEC, 64), fd = fcntl(pair[1], F_DUPFD_CLOEXEC, 64);
-        if (null_fd < 0 || fd < 0 || dup3(null_fd, 4, O_CLOEXEC) < 0 || dup3(fd, 5, O_CLOEXEC) < 0 || dup3(4, 0, 0) < 0 ||
-            dup3(4, 3, O_CLOEXEC) < 0 || close_range(6, ~0u, 0) < 0)
+        if (null_fd < 0 || fd < 0 || dup3(null_fd, 4, O_CLOEXEC) < 0 || dup3(fd, 5, O_CLOEXEC) < 0 ||
+            dup3(4, 0, 0) < 0 || dup3(4, 3, O_CLOEXEC) < 0 || close_range(6, ~0u, 0) < 0)
             _exit(1);
         nursery.null_fd = 4;
         nursery.fd = 5;

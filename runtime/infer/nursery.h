@@ -1,8 +1,8 @@
 /* Where children are forked: a process that loaded ONNX Runtime, was locked down, and has never seen a byte of a model
  * or of a call. So a child starts in a millisecond and inherits nobody's data, and nothing here needs exec.
  *
- *   supervisor → nursery   {u32 NURSERY_SPAWN, u32 id} with the child's end of its channel, or {u32 NURSERY_KILL, u32 id}
- *   nursery → supervisor   {u32 id, u32 exit}: exit status 0-255, or 256 + signal; exactly once per spawn
+ *   supervisor → nursery   {u32 NURSERY_SPAWN, u32 id} with the child's end of its channel, or {u32 NURSERY_KILL, u32
+ * id} nursery → supervisor   {u32 id, u32 exit}: exit status 0-255, or 256 + signal; exactly once per spawn
  *
  * The nursery is the children's parent: it reaps them, so an id never means another process. When the supervisor's end
  * closes it kills all and ends. */

@@ -29,7 +29,8 @@ static bool pipeline_side(const struct json_node *node, uint32_t *ret_side)
 }
 
 /* A size is a number, {height, width} or, when the caller takes it, {shortest_edge}. */
-static bool pipeline_size_member(const struct json *json, const char *name, uint32_t *height, uint32_t *width, uint32_t *shortest)
+static bool pipeline_size_member(const struct json *json, const char *name, uint32_t *height, uint32_t *width,
+                                 uint32_t *shortest)
 {
     const struct json_node *node = json_get(json, json->nodes, name);
 
@@ -58,7 +59,8 @@ static const char *pipeline_read_sizes(struct pipeline *pipeline, const struct j
 {
     pipeline->resize = pipeline_flag(json, "do_resize", true);
     pipeline->crop = pipeline_flag(json, "do_center_crop", false);
-    if (pipeline->resize && !pipeline_size_member(json, "size", &pipeline->resize_height, &pipeline->resize_width, &pipeline->shortest_edge))
+    if (pipeline->resize && !pipeline_size_member(json, "size", &pipeline->resize_height, &pipeline->resize_width,
+                                                  &pipeline->shortest_edge))
         return "\"size\" must be {\"height\", \"width\"} or {\"shortest_edge\"}";
     if (pipeline->crop && !pipeline_size_member(json, "crop_size", &pipeline->height, &pipeline->width, NULL))
         return "\"crop_size\" must be {\"height\", \"width\"}";
@@ -179,7 +181,8 @@ struct pipeline_picture {
 
 static struct pipeline_picture pipeline_picture_make(uint32_t height, uint32_t width, uint32_t channels)
 {
-    return (struct pipeline_picture){height, width, channels, memory_alloc((size_t)height * width * channels, sizeof(float))};
+    return (struct pipeline_picture){height, width, channels,
+                                     memory_alloc((size_t)height * width * channels, sizeof(float))};
 }
 
 /* One pixel with 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels, as what the model wants. */
@@ -196,9 +199,11 @@ static void pipeline_convert_pixel(const unsigned char *from, uint32_t given, fl
         *to = colour ? 0.299f * seen[0] + 0.587f * seen[1] + 0.114f * seen[2] : seen[0];
 }
 
-static struct pipeline_picture pipeline_convert(const struct tensor *image, const unsigned char *pixels, uint32_t channels)
+static struct pipeline_picture pipeline_convert(const struct tensor *image, const unsigned char *pixels,
+                                                uint32_t channels)
 {
-    struct pipeline_picture picture = pipeline_picture_make((uint32_t)image->shape[0], (uint32_t)image->shape[1], channels);
+    struct pipeline_picture picture =
+        pipeline_picture_make((uint32_t)image->shape[0], (uint32_t)image->shape[1], channels);
     size_t count = (size_t)picture.height * picture.width, given = (size_t)image->shape[2];
 
     for (size_t i = 0; i < count; i++)
@@ -206,9 +211,10 @@ static struct pipeline_picture pipeline_convert(const struct tensor *image, cons
     return picture;
 }
 
-/* Resamples along one axis: `line` values of `stride` apart. A triangle whose width follows the scale when shrinking, so
- * that no source pixel is lost; or the nearest pixel. */
-static void pipeline_resample_line(const float *from, uint32_t given, float *to, uint32_t wanted, size_t stride, bool nearest)
+/* Resamples along one axis: `line` values of `stride` apart. A triangle whose width follows the scale when shrinking,
+ * so that no source pixel is lost; or the nearest pixel. */
+static void pipeline_resample_line(const float *from, uint32_t given, float *to, uint32_t wanted, size_t stride,
+                                   bool nearest)
 {
     double scale = (double)given / wanted, support = scale > 1 ? scale : 1;
 
@@ -283,7 +289,8 @@ static void pipeline_resize_as_told(const struct pipeline *pipeline, struct pipe
 /* Writes the middle of the picture, channel first; what lies outside of it is black. */
 static void pipeline_write(const struct pipeline *pipeline, const struct pipeline_picture *picture, float *to)
 {
-    long top = ((long)picture->height - (long)pipeline->height) / 2, left = ((long)picture->width - (long)pipeline->width) / 2;
+    long top = ((long)picture->height - (long)pipeline->height) / 2,
+         left = ((long)picture->width - (long)pipeline->width) / 2;
 
     for (uint32_t c = 0; c < pipeline->channels; c++) {
         double factor = pipeline->rescale ? pipeline->factor : 1, mean = pipeline->normalize ? pipeline->mean[c] : 0;
@@ -291,18 +298,19 @@ static void pipeline_write(const struct pipeline *pipeline, const struct pipelin
         for (uint32_t y = 0; y < pipeline->height; y++)
             for (uint32_t x = 0; x < pipeline->width; x++) {
                 long from_y = top + y, from_x = left + x;
-                bool inside = from_y >= 0 && from_x >= 0 && from_y < (long)picture->height && from_x < (long)picture->width;
+                bool inside =
+                    from_y >= 0 && from_x >= 0 && from_y < (long)picture->height && from_x < (long)picture->width;
                 size_t at = ((size_t)from_y * picture->width + (size_t)from_x) * picture->channels + c;
                 *to++ = (float)(((inside ? picture->values[at] : 0) * factor - mean) / deviation);
             }
     }
 }
 
-int pipeline_prepare(const struct pipeline *pipeline, const struct tensor *image, const unsigned char *pixels, float *ret_values,
-                     struct buffer *reason)
+int pipeline_prepare(const struct pipeline *pipeline, const struct tensor *image, const unsigned char *pixels,
+                     float *ret_values, struct buffer *reason)
 {
-    if (image->type != TENSOR_UINT8 || image->rank != 3 || image->shape[0] < 1 || image->shape[1] < 1 || image->shape[2] < 1 ||
-        image->shape[2] > 4) {
+    if (image->type != TENSOR_UINT8 || image->rank != 3 || image->shape[0] < 1 || image->shape[1] < 1 ||
+        image->shape[2] < 1 || image->shape[2] > 4) {
         buffer_string(reason, "the pipeline takes an image with 1 to 4 channels as uint8, [height, width, channels]");
         return ERROR_INVALID;
     }
@@ -329,7 +337,8 @@ static int pipeline_compare(const void *a, const void *b)
     return left->index < right->index ? -1 : 1;
 }
 
-static void pipeline_write_score(const struct pipeline *pipeline, const struct pipeline_score *score, struct buffer *out)
+static void pipeline_write_score(const struct pipeline *pipeline, const struct pipeline_score *score,
+                                 struct buffer *out)
 {
     char generic[32];
     const char *label = score->index < pipeline->label_count ? pipeline->labels[score->index] : NULL;
@@ -346,8 +355,8 @@ static void pipeline_write_score(const struct pipeline *pipeline, const struct p
     buffer_byte(out, '}');
 }
 
-int pipeline_answer(const struct pipeline *pipeline, const float *logits, size_t count, size_t top_k, struct buffer *out,
-                    struct buffer *reason)
+int pipeline_answer(const struct pipeline *pipeline, const float *logits, size_t count, size_t top_k,
+                    struct buffer *out, struct buffer *reason)
 {
     struct pipeline_score *scores = memory_alloc(count ? count : 1, sizeof *scores);
     double best = -INFINITY, sum = 0;

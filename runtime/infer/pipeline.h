@@ -24,11 +24,11 @@ void pipeline_release(struct pipeline *pipeline);
 size_t pipeline_size(const struct pipeline *pipeline);
 /* Turns a picture of uint8 (shape height, width, channels 1 to 4) into floats, channel first. A picture with alpha is
  * laid on white. 0, or ERROR_INVALID with a sentence. */
-int pipeline_prepare(const struct pipeline *pipeline, const struct tensor *image, const unsigned char *pixels, float *ret_values,
-                     struct buffer *reason);
+int pipeline_prepare(const struct pipeline *pipeline, const struct tensor *image, const unsigned char *pixels,
+                     float *ret_values, struct buffer *reason);
 /* Appends [{"label","score"}…], best first, at most `top_k`, from one row of logits. 0, or ERROR_INVALID with a
  * sentence when they are no numbers. */
-int pipeline_answer(const struct pipeline *pipeline, const float *logits, size_t count, size_t top_k, struct buffer *out,
-                    struct buffer *reason);
+int pipeline_answer(const struct pipeline *pipeline, const float *logits, size_t count, size_t top_k,
+                    struct buffer *out, struct buffer *reason);
 
 #endif

@@ -62,7 +62,8 @@ static struct schedule_entry *schedule_shift(struct schedule *schedule, struct s
 }
 
 /* One round: every demo in turn gives at most one entry; those that gave go behind those that did not. */
-static size_t schedule_round(struct schedule *schedule, struct schedule_entry **ret_entries, size_t count, size_t capacity)
+static size_t schedule_round(struct schedule *schedule, struct schedule_entry **ret_entries, size_t count,
+                             size_t capacity)
 {
     struct schedule_demo *waiting = schedule->first;
 

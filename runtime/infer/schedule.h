@@ -1,7 +1,7 @@
 /* Which model calls run next: demos take turns, and calls of the same model that wait together run together.
  *
- * One schedule per child process. Each demo has a queue of its own; the demo whose turn it is decides the model, and the
- * other demos, in their order, add the calls at the head of their queues that want the same model. */
+ * One schedule per child process. Each demo has a queue of its own; the demo whose turn it is decides the model, and
+ * the other demos, in their order, add the calls at the head of their queues that want the same model. */
 #ifndef RUNTIME_INFER_SCHEDULE_H
 #define RUNTIME_INFER_SCHEDULE_H
 

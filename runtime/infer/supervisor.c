@@ -57,11 +57,14 @@ static void supervisor_free_job(struct supervisor *supervisor, struct supervisor
         loop_stop(supervisor->loop);
 }
 
-void supervisor_finish(struct supervisor *supervisor, struct supervisor_job *job, const struct message_child_result *result)
+void supervisor_finish(struct supervisor *supervisor, struct supervisor_job *job,
+                       const struct message_child_result *result)
 {
     if (!job->cancelled)
-        supervisor_answer(supervisor, &(struct message_infer_result){.job = job->gateway_job, .status = result->status,
-                                                                     .body = result->body, .tensors = result->tensors});
+        supervisor_answer(supervisor, &(struct message_infer_result){.job = job->gateway_job,
+                                                                     .status = result->status,
+                                                                     .body = result->body,
+                                                                     .tensors = result->tensors});
     supervisor_free_job(supervisor, job);
 }
 
@@ -86,7 +89,8 @@ static const char *supervisor_check_job(const struct supervisor *supervisor, con
 
     if (!text_is_name(owner) || !text_is_name(name))
         return "a model's name is \"owner/name\"";
-    if (!text_equal(message->op, TEXT("run")) && !text_equal(message->op, TEXT("describe")) && !text_equal(message->op, TEXT("pipeline")))
+    if (!text_equal(message->op, TEXT("run")) && !text_equal(message->op, TEXT("describe")) &&
+        !text_equal(message->op, TEXT("pipeline")))
         return "a model can be asked to describe, run or pipeline";
     if (supervisor_demo_jobs(supervisor, message->demo_id) >= BOUNDS_INFER_DEMO_JOBS)
         return "too many model calls of this demo wait already; try again in a moment";
@@ -138,7 +142,8 @@ static void supervisor_on_cancel(struct supervisor *supervisor, struct message_i
     struct message_infer_cancel message;
     struct supervisor_job *job;
 
-    if (message_infer_cancel_unpack(&message, in->body) == 0 && (job = map_get_u64(&supervisor->gateway_jobs, message.job)))
+    if (message_infer_cancel_unpack(&message, in->body) == 0 &&
+        (job = map_get_u64(&supervisor->gateway_jobs, message.job)))
         supervisor_cancel(supervisor, job);
 }
 
@@ -262,13 +267,13 @@ static void supervisor_on_peer(void *context, enum message_role role, int fd)
     if (role == ROLE_GATEWAY) {
         loop_channel_detach(supervisor->loop, supervisor->gateway);
         supervisor_forget_gateway(supervisor);
-        supervisor->gateway = loop_channel_attach(supervisor->loop, fd, ROLE_INFER, role, CHANNEL_FDS, supervisor_gateway_message,
-                                                  supervisor_gateway_closed, supervisor);
+        supervisor->gateway = loop_channel_attach(supervisor->loop, fd, ROLE_INFER, role, CHANNEL_FDS,
+                                                  supervisor_gateway_message, supervisor_gateway_closed, supervisor);
     } else if (role == ROLE_STORE) {
         loop_channel_detach(supervisor->loop, supervisor->store);
         supervisor->store_epoch++;
-        supervisor->store = loop_channel_attach(supervisor->loop, fd, ROLE_INFER, role, CHANNEL_FDS, supervisor_store_message,
-                                                supervisor_store_closed, supervisor);
+        supervisor->store = loop_channel_attach(supervisor->loop, fd, ROLE_INFER, role, CHANNEL_FDS,
+                                                supervisor_store_message, supervisor_store_closed, supervisor);
         supervisor_model_ask_again(supervisor);
     } else {
         fd_close(&fd);
@@ -309,9 +314,14 @@ static void supervisor_sweep(void *context)
 
 void supervisor_run(struct loop *loop, int control_fd, int nursery_fd)
 {
-    static const struct control_callbacks callbacks = {.on_config = supervisor_on_config, .on_peer = supervisor_on_peer,
-                                                       .on_start = supervisor_on_start, .on_stop = supervisor_on_stop};
-    struct supervisor supervisor = {.loop = loop, .nursery_fd = nursery_fd, .job_ms = BOUNDS_INFER_JOB_MS, .idle_ms = BOUNDS_INFER_IDLE_MS,
+    static const struct control_callbacks callbacks = {.on_config = supervisor_on_config,
+                                                       .on_peer = supervisor_on_peer,
+                                                       .on_start = supervisor_on_start,
+                                                       .on_stop = supervisor_on_stop};
+    struct supervisor supervisor = {.loop = loop,
+                                    .nursery_fd = nursery_fd,
+                                    .job_ms = BOUNDS_INFER_JOB_MS,
+                                    .idle_ms = BOUNDS_INFER_IDLE_MS,
                                     .children_max = BOUNDS_INFER_CHILDREN};
     struct map *maps[] = {&supervisor.models, &supervisor.owners, &supervisor.processes, &supervisor.jobs,
                           &supervisor.gateway_jobs, &supervisor.demo_jobs, &supervisor.windows};

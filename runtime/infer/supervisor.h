@@ -1,9 +1,9 @@
 /* The inference backend's supervisor: knows which model belongs to whom, who waits for what, and which child runs it.
  * It never looks into a model or a tensor; that is the children's business.
  *
- *   job arrives → its model is asked of the store once → the job waits in the schedule of the owner's child → the child,
- *   when idle, gets the next batch → results go back to the gateway. A child that dies, takes too long or needs too much
- *   memory fails the jobs it was given; those that still wait run in a fresh child. */
+ *   job arrives → its model is asked of the store once → the job waits in the schedule of the owner's child → the
+ * child, when idle, gets the next batch → results go back to the gateway. A child that dies, takes too long or needs
+ * too much memory fails the jobs it was given; those that still wait run in a fresh child. */
 #ifndef RUNTIME_INFER_SUPERVISOR_H
 #define RUNTIME_INFER_SUPERVISOR_H
 
@@ -116,7 +116,8 @@ void supervisor_model_drop_job(struct supervisor *supervisor, struct supervisor_
 void supervisor_model_sweep(struct supervisor *supervisor);
 
 /* -- supervisor.c: ends of a job; each frees it -- */
-void supervisor_finish(struct supervisor *supervisor, struct supervisor_job *job, const struct message_child_result *result);
+void supervisor_finish(struct supervisor *supervisor, struct supervisor_job *job,
+                       const struct message_child_result *result);
 void supervisor_fail(struct supervisor *supervisor, struct supervisor_job *job, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

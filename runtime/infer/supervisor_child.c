@@ -118,7 +118,8 @@ void supervisor_child_kill(struct supervisor_child *child, const char *verdict)
         return;
     child->verdict = verdict;
     if (nursery_kill(child->supervisor->nursery_fd, child->id) < 0)
-        log_error("the process of the models of %s could not be ended", child->owner ? child->owner : child->trial_name);
+        log_error("the process of the models of %s could not be ended",
+                  child->owner ? child->owner : child->trial_name);
 }
 
 static void supervisor_child_patience(void *context)
@@ -131,7 +132,8 @@ static void supervisor_child_patience(void *context)
 static void supervisor_child_tell_trial(struct supervisor_child *child, int code, struct text reason)
 {
     struct supervisor *supervisor = child->supervisor;
-    struct message_model_tried tried = {.request = child->trial, .status = (uint32_t)-code, .reason = text_head(reason, 2048)};
+    struct message_model_tried tried = {
+        .request = child->trial, .status = (uint32_t)-code, .reason = text_head(reason, 2048)};
 
     if (supervisor->store && child->trial_epoch == supervisor->store_epoch)
         channel_send_model_tried(supervisor->store, 0, &tried);
@@ -146,7 +148,8 @@ static void supervisor_child_explain(const struct supervisor_child *child, uint3
     else if (status == NURSERY_EXIT_SIGNAL + 9)
         snprintf(out, size, "was ended by the system, probably because it needed too much memory");
     else if (status == NURSERY_EXIT_SIGNAL + 6)
-        snprintf(out, size, "crashed, probably because it needed more than %llu MiB of memory", BOUNDS_INFER_CHILD_BYTES >> 20);
+        snprintf(out, size, "crashed, probably because it needed more than %llu MiB of memory",
+                 BOUNDS_INFER_CHILD_BYTES >> 20);
     else if (status >= NURSERY_EXIT_SIGNAL)
         snprintf(out, size, "crashed (signal %u)", status - NURSERY_EXIT_SIGNAL);
     else
@@ -160,7 +163,8 @@ static void supervisor_child_fail_batch(struct supervisor_child *child, const ch
     child->batch = NULL;
     while (job) {
         struct supervisor_job *next = job->next;
-        supervisor_fail(child->supervisor, job, ERROR_CLOSED, "the model %s %s; try again, or tell its owner", job->model->name, what);
+        supervisor_fail(child->supervisor, job, ERROR_CLOSED, "the model %s %s; try again, or tell its owner",
+                        job->model->name, what);
         job = next;
     }
 }
@@ -276,8 +280,8 @@ static bool supervisor_child_start(struct supervisor_child *child)
         return false;
     }
     map_set_u64(&supervisor->processes, child->id, child);
-    child->channel = loop_channel_attach(supervisor->loop, pair[0], ROLE_INFER, ROLE_CHILD, CHANNEL_FDS, supervisor_child_message,
-                                         supervisor_child_closed, child);
+    child->channel = loop_channel_attach(supervisor->loop, pair[0], ROLE_INFER, ROLE_CHILD, CHANNEL_FDS,
+                                         supervisor_child_message, supervisor_child_closed, child);
     return true;
 }
 
@@ -295,7 +299,8 @@ static void supervisor_child_pass_window(struct supervisor_child *child, uint32_
         map_set_u64(&child->windows, slot, child);
 }
 
-static int supervisor_child_send_model(struct supervisor_child *child, const struct message_child_model *message, int fd)
+static int supervisor_child_send_model(struct supervisor_child *child, const struct message_child_model *message,
+                                       int fd)
 {
     struct buffer BUFFER_AUTO body = BUFFER_EMPTY;
 
@@ -335,7 +340,8 @@ static void supervisor_child_fail_all(struct supervisor_child *child)
 
     while (schedule_take(&child->schedule, &entry, 1) == 1) {
         struct supervisor_job *job = (struct supervisor_job *)entry;
-        supervisor_fail(child->supervisor, job, ERROR_BUSY, "the model %s could not be started; try again in a moment", job->model->name);
+        supervisor_fail(child->supervisor, job, ERROR_BUSY, "the model %s could not be started; try again in a moment",
+                        job->model->name);
     }
 }
 
@@ -395,7 +401,8 @@ void supervisor_child_try(struct supervisor *supervisor, const struct message_mo
     child->trial_name = text_copy(message->name);
     child->trial_epoch = supervisor->store_epoch;
     if (supervisor->trials >= BOUNDS_INFER_TRIES || !supervisor_child_start(child)) {
-        supervisor_child_tell_trial(child, ERROR_BUSY, TEXT("too many models are being tried right now; push again in a moment"));
+        supervisor_child_tell_trial(child, ERROR_BUSY,
+                                    TEXT("too many models are being tried right now; push again in a moment"));
         supervisor_child_free(child);
         return;
     }

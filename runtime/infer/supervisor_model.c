@@ -37,8 +37,9 @@ static void supervisor_model_ask(struct supervisor *supervisor, struct superviso
 {
     model->request = ++supervisor->next_request;
     if (supervisor->store)
-        channel_send_model_open(supervisor->store, 0,
-                                &(struct message_model_open){.request = model->request, .name = text_from(model->name)});
+        channel_send_model_open(
+            supervisor->store, 0,
+            &(struct message_model_open){.request = model->request, .name = text_from(model->name)});
 }
 
 static struct supervisor_model *supervisor_model_new(struct supervisor *supervisor, struct text name)
@@ -97,7 +98,8 @@ static struct supervisor_model *supervisor_model_asked(struct supervisor *superv
 }
 
 /* Fails all jobs that wait for the model, and forgets it: the next job asks again. */
-static void supervisor_model_give_up(struct supervisor *supervisor, struct supervisor_model *model, int code, struct text reason)
+static void supervisor_model_give_up(struct supervisor *supervisor, struct supervisor_model *model, int code,
+                                     struct text reason)
 {
     struct schedule_entry *entry;
 
@@ -105,7 +107,8 @@ static void supervisor_model_give_up(struct supervisor *supervisor, struct super
     model->retired = true;
     model->jobs++; /* so that it outlives its last job */
     while (schedule_take(&model->waiting, &entry, 1) == 1)
-        supervisor_fail(supervisor, (struct supervisor_job *)entry, code, "model %s: " TEXT_FORMAT, model->name, TEXT_ARGUMENT(reason));
+        supervisor_fail(supervisor, (struct supervisor_job *)entry, code, "model %s: " TEXT_FORMAT, model->name,
+                        TEXT_ARGUMENT(reason));
     supervisor_model_drop_job(supervisor, model);
 }
 
@@ -115,7 +118,8 @@ void supervisor_model_on_opened(struct supervisor *supervisor, struct message_in
     struct supervisor_model *model;
     struct schedule_entry *entry;
 
-    if (message_model_opened_unpack(&message, in->body) < 0 || !(model = supervisor_model_asked(supervisor, message.request)))
+    if (message_model_opened_unpack(&message, in->body) < 0 ||
+        !(model = supervisor_model_asked(supervisor, message.request)))
         return;
     struct supervisor_child *child = supervisor_child_of(supervisor, message.owner);
     if (!child) {
@@ -138,7 +142,8 @@ void supervisor_model_on_missing(struct supervisor *supervisor, struct message_i
     struct message_model_missing message;
     struct supervisor_model *model;
 
-    if (message_model_missing_unpack(&message, in->body) < 0 || !(model = supervisor_model_asked(supervisor, message.request)))
+    if (message_model_missing_unpack(&message, in->body) < 0 ||
+        !(model = supervisor_model_asked(supervisor, message.request)))
         return;
     supervisor_model_give_up(supervisor, model, message.status ? -(int)message.status : ERROR_NOT_FOUND,
                              message.reason.length > 0 ? message.reason : TEXT("there is no such model"));

@@ -9,7 +9,16 @@
 #include "runtime/base/json.h"
 #include "runtime/base/memory.h"
 
-enum card_kind { CARD_TEXT, CARD_BOOL, CARD_INTEGER, CARD_LIST, CARD_MAP, CARD_TEXT_OR_LIST, CARD_BOOL_OR_LIST, CARD_ANY };
+enum card_kind {
+    CARD_TEXT,
+    CARD_BOOL,
+    CARD_INTEGER,
+    CARD_LIST,
+    CARD_MAP,
+    CARD_TEXT_OR_LIST,
+    CARD_BOOL_OR_LIST,
+    CARD_ANY
+};
 
 /* name, kind, what it must be in words, allowed values separated by spaces (NULL: any). */
 static const struct card_key {
@@ -159,7 +168,9 @@ static void card_write(struct card_reader *reader, const yaml_node_t *node)
 {
     struct buffer *out = &reader->card->json;
 
-    if (node->type == YAML_SCALAR_NODE && (card_is_plain_bool(node) || (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && card_is_integer(node) && node->data.scalar.value[0] != '0'))) {
+    if (node->type == YAML_SCALAR_NODE &&
+        (card_is_plain_bool(node) || (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && card_is_integer(node) &&
+                                      node->data.scalar.value[0] != '0'))) {
         buffer_text(out, card_scalar(node));
     } else if (node->type == YAML_SCALAR_NODE) {
         json_write_string(out, card_scalar(node));
@@ -204,7 +215,8 @@ static void card_take(struct card_reader *reader, const yaml_node_t *name, const
     const struct card_key *key = name->type == YAML_SCALAR_NODE ? card_find_key(card_scalar(name)) : NULL;
 
     if (!key) {
-        buffer_format(reader->report, "warning: README.md:%zu: the key \"%.*s\" is not known here\n", card_line(reader, name),
+        buffer_format(reader->report, "warning: README.md:%zu: the key \"%.*s\" is not known here\n",
+                      card_line(reader, name),
                       name->type == YAML_SCALAR_NODE ? (int)text_head(card_scalar(name), 80).length : 1,
                       name->type == YAML_SCALAR_NODE ? card_scalar(name).data : "?");
         return;
@@ -243,7 +255,8 @@ static void card_take_all(struct card_reader *reader)
         return;
     }
     for (yaml_node_pair_t *pair = root->data.mapping.pairs.start; pair < root->data.mapping.pairs.top; pair++)
-        card_take(reader, yaml_document_get_node(&reader->document, pair->key), yaml_document_get_node(&reader->document, pair->value));
+        card_take(reader, yaml_document_get_node(&reader->document, pair->key),
+                  yaml_document_get_node(&reader->document, pair->value));
 }
 
 static void card_parse(struct card_reader *reader, struct text yaml)
@@ -254,7 +267,8 @@ static void card_parse(struct card_reader *reader, struct text yaml)
         abort();
     yaml_parser_set_input_string(&parser, (const unsigned char *)yaml.data, yaml.length);
     if (!yaml_parser_load(&parser, &reader->document)) {
-        buffer_format(reader->report, "README.md:%zu: the front matter is not YAML: %s\n", reader->first_line + parser.problem_mark.line,
+        buffer_format(reader->report, "README.md:%zu: the front matter is not YAML: %s\n",
+                      reader->first_line + parser.problem_mark.line,
                       parser.problem ? parser.problem : "it cannot be read");
         reader->failed = true;
     } else {

@@ -72,14 +72,15 @@ static int core_file_open(lua_State *lua, struct channel *channel, uint64_t stre
 
 static int core_file_read(lua_State *lua, struct channel *channel, uint64_t stream, uint32_t call)
 {
-    struct message_call_file_read message = {call, (uint32_t)luaL_checkinteger(lua, 2), (uint64_t)luaL_checkinteger(lua, 3),
-                                             (uint32_t)luaL_checkinteger(lua, 4)};
+    struct message_call_file_read message = {call, (uint32_t)luaL_checkinteger(lua, 2),
+                                             (uint64_t)luaL_checkinteger(lua, 3), (uint32_t)luaL_checkinteger(lua, 4)};
     return channel_send_call_file_read(channel, stream, &message);
 }
 
 static int core_file_make(lua_State *lua, struct channel *channel, uint64_t stream, uint32_t call)
 {
-    return channel_send_call_file_make(channel, stream, &(struct message_call_file_make){call, core_text(lua, 2), core_text(lua, 3)});
+    return channel_send_call_file_make(channel, stream,
+                                       &(struct message_call_file_make){call, core_text(lua, 2), core_text(lua, 3)});
 }
 
 static int core_file_append(lua_State *lua, struct channel *channel, uint64_t stream, uint32_t call)
@@ -90,12 +91,14 @@ static int core_file_append(lua_State *lua, struct channel *channel, uint64_t st
 
 static int core_file_finish(lua_State *lua, struct channel *channel, uint64_t stream, uint32_t call)
 {
-    return channel_send_call_file_finish(channel, stream, &(struct message_call_file_finish){call, (uint32_t)luaL_checkinteger(lua, 2)});
+    return channel_send_call_file_finish(channel, stream,
+                                         &(struct message_call_file_finish){call, (uint32_t)luaL_checkinteger(lua, 2)});
 }
 
 static int core_model(lua_State *lua, struct channel *channel, uint64_t stream, uint32_t call)
 {
-    struct message_call_model message = {call, core_text(lua, 2), core_text(lua, 3), core_text(lua, 4), core_text(lua, 5)};
+    struct message_call_model message = {call, core_text(lua, 2), core_text(lua, 3), core_text(lua, 4),
+                                         core_text(lua, 5)};
     return channel_send_call_model(channel, stream, &message);
 }
 
@@ -106,8 +109,9 @@ static int core_call(lua_State *lua)
         const char *name;
         int (*send)(lua_State *, struct channel *, uint64_t, uint32_t);
     } kinds[] = {
-        {"sleep", core_sleep},           {"file_open", core_file_open},     {"file_read", core_file_read}, {"file_make", core_file_make},
-        {"file_append", core_file_append}, {"file_finish", core_file_finish}, {"model", core_model},
+        {"sleep", core_sleep},         {"file_open", core_file_open},     {"file_read", core_file_read},
+        {"file_make", core_file_make}, {"file_append", core_file_append}, {"file_finish", core_file_finish},
+        {"model", core_model},
     };
     const char *kind = luaL_checkstring(lua, 1);
     struct event *event = core_event(lua);
@@ -146,8 +150,10 @@ static int core_emit(lua_State *lua)
     struct event *event = core_event(lua);
     bool progress = strcmp(luaL_checkstring(lua, 1), "progress") == 0;
     struct text json = core_text(lua, 2);
-    int result = progress ? channel_send_event_progress(&event->worker->channel, event->id, &(struct message_event_progress){json})
-                          : channel_send_event_log(&event->worker->channel, event->id, &(struct message_event_log){json});
+    int result =
+        progress
+            ? channel_send_event_progress(&event->worker->channel, event->id, &(struct message_event_progress){json})
+            : channel_send_event_log(&event->worker->channel, event->id, &(struct message_event_log){json});
     if (result < 0)
         return luaL_error(lua, "the message is larger than a demo may send");
     channel_flush(&event->worker->channel);
@@ -226,10 +232,12 @@ static void core_send_list(lua_State *lua, struct buffer *list)
 
 static int core_add_tensor(lua_State *lua, struct buffer *list, const struct tensor *tensor, const void *bytes)
 {
-    if (tensor_list_add(list, tensor, bytes, &core_event(lua)->worker->window, &core_event(lua)->worker->window_used) == 0)
+    if (tensor_list_add(list, tensor, bytes, &core_event(lua)->worker->window, &core_event(lua)->worker->window_used) ==
+        0)
         return 0;
     buffer_release(list);
-    return luaL_error(lua, "the tensor \"%s\" is larger than %d MiB", tensor->name.data, (int)(BOUNDS_TENSOR_WINDOW_BYTES >> 20));
+    return luaL_error(lua, "the tensor \"%s\" is larger than %d MiB", tensor->name.data,
+                      (int)(BOUNDS_TENSOR_WINDOW_BYTES >> 20));
 }
 
 /* Only one packed list is on the way per wait, but several events may wait: the window is used as a ring. */
@@ -312,7 +320,8 @@ static int core_pack_one(lua_State *lua, struct buffer *list)
     lua_getfield(lua, table, "data");
     luaL_checktype(lua, -1, LUA_TTABLE);
     if (tensor_count(&tensor, BOUNDS_TENSOR_WINDOW_BYTES, &count) < 0 || count != lua_rawlen(lua, -1))
-        return luaL_error(lua, "the tensor \"%s\" has %d values, which is not what its shape says", tensor.name.data, (int)lua_rawlen(lua, -1));
+        return luaL_error(lua, "the tensor \"%s\" has %d values, which is not what its shape says", tensor.name.data,
+                          (int)lua_rawlen(lua, -1));
     size_t size = tensor_type_size(tensor.type);
     unsigned char *bytes = lua_newuserdatauv(lua, (size_t)count * size + 1, 0);
     for (uint64_t i = 0; i < count; i++) {

@@ -37,7 +37,8 @@ int coro_wait(lua_State *lua, int count)
     if (state_of(lua)->demo.loading)
         return luaL_error(lua, "models, files and waits work in a handler, not while app.lua loads");
     if (!lua_isyieldable(lua))
-        return luaL_error(lua, "cannot wait here: Lua cannot suspend a sort comparator, a gsub callback or a finalizer");
+        return luaL_error(lua,
+                          "cannot wait here: Lua cannot suspend a sort comparator, a gsub callback or a finalizer");
     lua_pushlightuserdata(lua, &coro_sentinel);
     lua_insert(lua, -count - 1);
     return lua_yieldk(lua, count + 1, lua_gettop(lua) - count - 1, coro_answered);
@@ -84,7 +85,8 @@ static int coro_step(lua_State *lua, lua_State *co, int arguments, bool wrap)
     coro_current = outer;
     if (status == LUA_YIELD && coro_is_wait(co, count)) {
         if (!lua_isyieldable(lua))
-            return luaL_error(lua, "cannot wait here: Lua cannot suspend a sort comparator, a gsub callback or a finalizer");
+            return luaL_error(lua,
+                              "cannot wait here: Lua cannot suspend a sort comparator, a gsub callback or a finalizer");
         luaL_checkstack(lua, count, "too many results");
         int base = lua_gettop(lua);
         lua_xmove(co, lua, count);

@@ -80,7 +80,8 @@ static int describe_choose_sdk(struct describe *describe)
 
     describe->sdk = describe->model ? "model" : given ? given : describe_has(describe, "app.lua") ? "lua" : "static";
     if (!describe->model && !given && !describe_has(describe, "app.lua") && !describe_has(describe, "index.html"))
-        return describe_refuse(describe, "", TEXT("there is neither app.lua nor index.html: nothing to show (NO_APP_FILE)"));
+        return describe_refuse(describe, "",
+                               TEXT("there is neither app.lua nor index.html: nothing to show (NO_APP_FILE)"));
     return 0;
 }
 
@@ -175,8 +176,10 @@ static int describe_merge_manifest(struct describe *describe, lua_State *lua, in
 
     if (values_write_json(lua, index, &text, NULL) < 0 || json_parse(&json, buffer_view(&text), NULL) < 0)
         return describe_refuse(describe, "app.lua", TEXT("the interface has no JSON form"));
-    for (const struct json_node *child = json_first(&json, &json.nodes[0]); child; child = json_next(&json, &json.nodes[0], child)) {
-        static const struct text own[] = {TEXT("sdk"), TEXT("card"), TEXT("readme_html"), TEXT("seed"), TEXT("models"), TEXT("tree_digest"), TEXT("app_file")};
+    for (const struct json_node *child = json_first(&json, &json.nodes[0]); child;
+         child = json_next(&json, &json.nodes[0], child)) {
+        static const struct text own[] = {TEXT("sdk"),    TEXT("card"),        TEXT("readme_html"), TEXT("seed"),
+                                          TEXT("models"), TEXT("tree_digest"), TEXT("app_file")};
         bool written = false;
         for (size_t i = 0; i < MEMORY_COUNT(own); i++)
             written = written || text_equal(child->name, own[i]);
@@ -277,7 +280,8 @@ static int describe_model(struct describe *describe)
     struct bundle_entry config;
 
     if (!describe_has(describe, "onnx/model.onnx"))
-        return describe_refuse(describe, "", TEXT("a model repository needs onnx/model.onnx (the layout that transformers.js reads)"));
+        return describe_refuse(
+            describe, "", TEXT("a model repository needs onnx/model.onnx (the layout that transformers.js reads)"));
     if (bundle_find(&describe->tree, TEXT("config.json"), &config) == 0 && !json_is_valid(config.contents))
         return describe_refuse(describe, "config.json:1", TEXT("is not JSON"));
     if (bundle_find(&describe->tree, TEXT("preprocessor_config.json"), &config) == 0 && !json_is_valid(config.contents))
@@ -291,7 +295,8 @@ static int describe_foreign(struct describe *describe)
 {
     describe_begin_manifest(describe, NULL, 0);
     BUFFER_AUTO struct buffer reason = BUFFER_EMPTY;
-    buffer_format(&reason, "sdk: %s cannot run here; this server runs Lua demos (app.lua) and static sites", describe->sdk);
+    buffer_format(&reason, "sdk: %s cannot run here; this server runs Lua demos (app.lua) and static sites",
+                  describe->sdk);
     json_write_member(&describe->manifest, "config_error", buffer_view(&reason));
     return describe_finish_manifest(describe);
 }
@@ -346,11 +351,14 @@ int describe_check(int argc, char **argv)
     static struct describe describe;
 
     if (argc != 3 || argv[2][0] == '-') {
-        fputs("usage: vitrine check DIR\nChecks a demo's folder exactly as a push would: README.md, app.lua, the interface.\n", argc == 3 && strcmp(argv[2], "--help") == 0 ? stdout : stderr);
+        fputs("usage: vitrine check DIR\nChecks a demo's folder exactly as a push would: README.md, app.lua, the "
+              "interface.\n",
+              argc == 3 && strcmp(argv[2], "--help") == 0 ? stdout : stderr);
         return argc == 3 && strcmp(argv[2], "--help") == 0 ? 0 : 2;
     }
     bool ok = stage_read_folder(argv[2], &describe.writer, &describe.report) == 0 && describe_run(&describe) == 0;
     fwrite(describe.report.data ? describe.report.data : "", 1, describe.report.length, stdout);
-    printf(ok ? "%s: fine, a push would publish it (sdk: %s)\n" : "%s: a push would be refused\n", argv[2], describe.sdk ? describe.sdk : "");
+    printf(ok ? "%s: fine, a push would publish it (sdk: %s)\n" : "%s: a push would be refused\n", argv[2],
+           describe.sdk ? describe.sdk : "");
     return ok ? 0 : 1;
 }

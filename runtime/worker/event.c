@@ -156,7 +156,8 @@ static void event_finished(struct event *event, int count)
     lua_State *lua = event->coroutine;
     const char *reason = NULL;
 
-    if (count < 2 || values_write_json(lua, -2, &data, &reason) < 0 || values_write_json(lua, -1, &state, &reason) < 0) {
+    if (count < 2 || values_write_json(lua, -2, &data, &reason) < 0 ||
+        values_write_json(lua, -1, &state, &reason) < 0) {
         BUFFER_AUTO struct buffer message = BUFFER_EMPTY;
         buffer_format(&message, "the result holds %s, which has no JSON form", reason ? reason : "nothing");
         event_fail_mistake(event, buffer_view(&message), (struct text){0});
@@ -164,7 +165,8 @@ static void event_finished(struct event *event, int count)
     }
     struct message_event_done done = {buffer_view(&data), buffer_view(&state)};
     if (channel_send_event_done(&event->worker->channel, event->id, &done) == ERROR_LIMIT)
-        event_fail_mistake(event, TEXT("the result is larger than a demo may send; return files for large data"), (struct text){0});
+        event_fail_mistake(event, TEXT("the result is larger than a demo may send; return files for large data"),
+                           (struct text){0});
 }
 
 /* -- running -- */

@@ -25,7 +25,8 @@ static bool markdown_address_is_safe(struct text address)
     if (text_find(head, ':') < 0 && text_find(head, '&') < 0)
         return true;
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-        if (address.length >= strlen(schemes[i]) && text_equal_ignore_case(text_head(address, strlen(schemes[i])), text_from(schemes[i])))
+        if (address.length >= strlen(schemes[i]) &&
+            text_equal_ignore_case(text_head(address, strlen(schemes[i])), text_from(schemes[i])))
             return true;
     return false;
 }

@@ -128,7 +128,8 @@ static int modules_read_number(lua_State *lua, struct modules_file *file)
 
     while (start < rest.length && strchr(" \t\r\n", rest.data[start]))
         start++;
-    while (start + length < rest.length && length < sizeof digits - 1 && strchr("+-.0123456789abcdefABCDEFxX", rest.data[start + length])) {
+    while (start + length < rest.length && length < sizeof digits - 1 &&
+           strchr("+-.0123456789abcdefABCDEFxX", rest.data[start + length])) {
         digits[length] = rest.data[start + length];
         length++;
     }
@@ -231,8 +232,11 @@ static int modules_lines(lua_State *lua)
 static void modules_register_io(lua_State *lua)
 {
     static const luaL_Reg functions[] = {{"open", modules_open}, {"lines", modules_lines}, {NULL, NULL}};
-    static const luaL_Reg methods[] = {
-        {"read", modules_file_read}, {"lines", modules_file_lines}, {"seek", modules_file_seek}, {"close", modules_file_close}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"read", modules_file_read},
+                                       {"lines", modules_file_lines},
+                                       {"seek", modules_file_seek},
+                                       {"close", modules_file_close},
+                                       {NULL, NULL}};
 
     luaL_newmetatable(lua, MODULES_FILE);
     luaL_newlib(lua, methods);
@@ -374,8 +378,11 @@ static int modules_traceback(lua_State *lua)
 
 void modules_register(lua_State *lua)
 {
-    static const luaL_Reg os[] = {
-        {"time", modules_time}, {"date", modules_date}, {"clock", modules_clock}, {"difftime", modules_difftime}, {NULL, NULL}};
+    static const luaL_Reg os[] = {{"time", modules_time},
+                                  {"date", modules_date},
+                                  {"clock", modules_clock},
+                                  {"difftime", modules_difftime},
+                                  {NULL, NULL}};
     static const luaL_Reg debug[] = {{"traceback", modules_traceback}, {NULL, NULL}};
 
     lua_newtable(lua);

@@ -148,7 +148,8 @@ static int picture_crop(lua_State *lua)
 {
     const struct picture *from = picture_check(lua, 1);
     lua_Integer x = picture_coordinate(lua, 2), y = picture_coordinate(lua, 3);
-    struct picture *to = picture_push(lua, picture_size_argument(lua, 4), picture_size_argument(lua, 5), from->channels);
+    struct picture *to =
+        picture_push(lua, picture_size_argument(lua, 4), picture_size_argument(lua, 5), from->channels);
     lua_Integer first = x < 0 ? -x : 0;
     lua_Integer last = from->width - x < (lua_Integer)to->width ? (lua_Integer)from->width - x : (lua_Integer)to->width;
 
@@ -202,7 +203,8 @@ static double picture_span_weight(const struct picture_span *span, uint32_t at)
     return at == span->first ? span->first_weight : at == span->last ? span->last_weight : 1;
 }
 
-static uint8_t picture_mean(const struct picture *from, const struct picture_span *xs, const struct picture_span *ys, uint32_t channel)
+static uint8_t picture_mean(const struct picture *from, const struct picture_span *xs, const struct picture_span *ys,
+                            uint32_t channel)
 {
     double sum = 0, total = 0;
 
@@ -219,14 +221,16 @@ static uint8_t picture_mean(const struct picture *from, const struct picture_spa
 static int picture_resize(lua_State *lua)
 {
     const struct picture *from = picture_check(lua, 1);
-    struct picture *to = picture_push(lua, picture_size_argument(lua, 2), picture_size_argument(lua, 3), from->channels);
+    struct picture *to =
+        picture_push(lua, picture_size_argument(lua, 2), picture_size_argument(lua, 3), from->channels);
 
     for (uint32_t y = 0; y < to->height; y++) {
         struct picture_span ys = picture_span_at(y, to->height, from->height);
         for (uint32_t x = 0; x < to->width; x++) {
             struct picture_span xs = picture_span_at(x, to->width, from->width);
             for (uint32_t channel = 0; channel < to->channels; channel++)
-                to->pixels[((size_t)y * to->width + x) * to->channels + channel] = picture_mean(from, &xs, &ys, channel);
+                to->pixels[((size_t)y * to->width + x) * to->channels + channel] =
+                    picture_mean(from, &xs, &ys, channel);
         }
     }
     return 1;
@@ -240,7 +244,8 @@ static int picture_pixel(lua_State *lua)
     int values = lua_gettop(lua) - 3;
 
     if (x < 0 || y < 0 || x >= (lua_Integer)picture->width || y >= (lua_Integer)picture->height)
-        return luaL_error(lua, "pixel %d, %d is outside of an image of %d x %d", (int)x, (int)y, (int)picture->width, (int)picture->height);
+        return luaL_error(lua, "pixel %d, %d is outside of an image of %d x %d", (int)x, (int)y, (int)picture->width,
+                          (int)picture->height);
     uint8_t *at = picture->pixels + (size_t)(y * picture->width + x) * picture->channels;
     if (values > 0) {
         luaL_argcheck(lua, values == (int)picture->channels, 4, "give one value per channel");
@@ -296,15 +301,17 @@ static int picture_index(lua_State *lua)
 static int picture_to_string(lua_State *lua)
 {
     const struct picture *picture = picture_check(lua, 1);
-    lua_pushfstring(lua, "image (%d x %d, %d channels)", (int)picture->width, (int)picture->height, (int)picture->channels);
+    lua_pushfstring(lua, "image (%d x %d, %d channels)", (int)picture->width, (int)picture->height,
+                    (int)picture->channels);
     return 1;
 }
 
 void picture_register(lua_State *lua)
 {
     static const luaL_Reg methods[] = {
-        {"grayscale", picture_grayscale}, {"invert", picture_invert}, {"bounds", picture_bounds}, {"crop", picture_crop},
-        {"resize", picture_resize}, {"pixel", picture_pixel}, {"encode", picture_lua_encode}, {"bytes", picture_bytes}, {NULL, NULL},
+        {"grayscale", picture_grayscale}, {"invert", picture_invert}, {"bounds", picture_bounds},
+        {"crop", picture_crop},           {"resize", picture_resize}, {"pixel", picture_pixel},
+        {"encode", picture_lua_encode},   {"bytes", picture_bytes},   {NULL, NULL},
     };
     luaL_newmetatable(lua, PICTURE_TYPE);
     luaL_newlib(lua, methods);

@@ -31,7 +31,8 @@ static int codec_png_decode(struct text file, struct picture_raw *ret_raw)
         png_image_free(&image);
         return ERROR_LIMIT;
     }
-    image.format &= ~(png_uint_32)(PNG_FORMAT_FLAG_LINEAR | PNG_FORMAT_FLAG_COLORMAP | PNG_FORMAT_FLAG_BGR | PNG_FORMAT_FLAG_AFIRST);
+    image.format &= ~(png_uint_32)(PNG_FORMAT_FLAG_LINEAR | PNG_FORMAT_FLAG_COLORMAP | PNG_FORMAT_FLAG_BGR |
+                                   PNG_FORMAT_FLAG_AFIRST);
     uint8_t *pixels = malloc(PNG_IMAGE_SIZE(image));
     if (!pixels || !png_image_finish_read(&image, NULL, pixels, 0, NULL)) {
         free(pixels);

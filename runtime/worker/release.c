@@ -47,7 +47,8 @@ static int release_call(struct state *state, const char *name, int arguments, in
     return status == LUA_OK ? 0 : ERROR_INVALID;
 }
 
-int release_load(struct state *state, const char *app_file, uint64_t seed, struct buffer *ret_reason, struct buffer *ret_trace)
+int release_load(struct state *state, const char *app_file, uint64_t seed, struct buffer *ret_reason,
+                 struct buffer *ret_trace)
 {
     state_seed(state, seed);
     if (state_run_app(state, app_file, ret_trace) < 0 || release_call(state, "load", 1, 0) < 0) {

@@ -6,7 +6,8 @@
 
 /* Runs `app_file` frozen in time with `seed`, then app.load(). 0, or ERROR_INVALID with the sentence (one line) in
  * `ret_reason` and a traceback in `ret_trace`. */
-int release_load(struct state *state, const char *app_file, uint64_t seed, struct buffer *ret_reason, struct buffer *ret_trace);
+int release_load(struct state *state, const char *app_file, uint64_t seed, struct buffer *ret_reason,
+                 struct buffer *ret_trace);
 /* Appends the digest (16 hex digits) of app.tree(). 0, or ERROR_INVALID with the sentence in it. */
 int release_digest(struct state *state, struct buffer *ret_digest);
 /* Calls app.difference(config): appends the sentence (nothing when there is no difference). */

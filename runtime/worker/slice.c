@@ -19,7 +19,8 @@ static bool slice_is_cancelled(const struct worker *worker)
 {
     const struct event *event = worker->running;
 
-    return event && (atomic_load_explicit(&worker->page->cancel[event->id % CONTROL_PAGE_CANCELS], memory_order_relaxed) == event->id ||
+    return event && (atomic_load_explicit(&worker->page->cancel[event->id % CONTROL_PAGE_CANCELS],
+                                          memory_order_relaxed) == event->id ||
                      atomic_load_explicit(&worker->page->deadline_event, memory_order_relaxed) == event->id);
 }
 
@@ -47,7 +48,8 @@ static void slice_hook(lua_State *lua, lua_Debug *record)
     if (worker && worker->running && slice_is_cancelled(worker))
         slice_raise(lua, "stopped: the visitor cancelled, or the call used up its time");
     if (slice_limit_ticks > 0 && slice_ticks >= slice_limit_ticks) {
-        snprintf(sentence, sizeof sentence, "computed for more than %d ms without a pause; let others run with ui.sleep(0)",
+        snprintf(sentence, sizeof sentence,
+                 "computed for more than %d ms without a pause; let others run with ui.sleep(0)",
                  (int)slice_limit_ticks * SLICE_TICK_MS);
         slice_raise(lua, sentence);
     }

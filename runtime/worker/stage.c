@@ -22,10 +22,12 @@ static int stage_refuse(struct buffer *report, struct text path, const char *wha
     return ERROR_INVALID;
 }
 
-static int stage_add(struct bundle_writer *writer, struct text path, struct text contents, uint16_t flags, struct buffer *report)
+static int stage_add(struct bundle_writer *writer, struct text path, struct text contents, uint16_t flags,
+                     struct buffer *report)
 {
-    int result = text_starts(path, TEXT(".vitrine/")) || text_starts(path, TEXT("release/.")) ? ERROR_FORBIDDEN
-                                                                                              : bundle_writer_add(writer, path, contents, flags);
+    int result = text_starts(path, TEXT(".vitrine/")) || text_starts(path, TEXT("release/."))
+                     ? ERROR_FORBIDDEN
+                     : bundle_writer_add(writer, path, contents, flags);
     switch (result) {
     case 0:
         return 0;
@@ -57,7 +59,8 @@ static int stage_read_record(int fd, struct bundle_writer *writer, uint64_t *tot
     *total += size;
     MEMORY_AUTO char *path = memory_alloc(path_length + 1, 1);
     MEMORY_AUTO char *contents = memory_alloc((size_t)size + 1, 1);
-    if (fd_read_full(fd, path, path_length) != (ssize_t)path_length || fd_read_full(fd, contents, (size_t)size) != (ssize_t)size)
+    if (fd_read_full(fd, path, path_length) != (ssize_t)path_length ||
+        fd_read_full(fd, contents, (size_t)size) != (ssize_t)size)
         return ERROR_CLOSED;
     int result = stage_add(writer, (struct text){path, path_length}, (struct text){contents, (size_t)size},
                            mode == STAGE_EXECUTABLE ? BUNDLE_FLAG_EXECUTABLE : 0, report);
@@ -78,7 +81,8 @@ int stage_read(int fd, struct bundle_writer *writer, struct buffer *report)
 
 /* -- a folder on disk -- */
 
-static int stage_read_file(int folder, const char *name, const char *path, struct bundle_writer *writer, struct buffer *report)
+static int stage_read_file(int folder, const char *name, const char *path, struct bundle_writer *writer,
+                           struct buffer *report)
 {
     struct stat status;
     FD_AUTO int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -94,9 +98,11 @@ static int stage_read_file(int folder, const char *name, const char *path, struc
                      status.st_mode & S_IXUSR ? BUNDLE_FLAG_EXECUTABLE : 0, report);
 }
 
-static int stage_walk(int parent, const char *name, const char *path, struct bundle_writer *writer, struct buffer *report);
+static int stage_walk(int parent, const char *name, const char *path, struct bundle_writer *writer,
+                      struct buffer *report);
 
-static int stage_walk_entry(int folder, const char *name, const char *path, struct bundle_writer *writer, struct buffer *report)
+static int stage_walk_entry(int folder, const char *name, const char *path, struct bundle_writer *writer,
+                            struct buffer *report)
 {
     struct stat status;
 
@@ -105,11 +111,13 @@ static int stage_walk_entry(int folder, const char *name, const char *path, stru
     if (S_ISDIR(status.st_mode))
         return stage_walk(folder, name, path, writer, report);
     if (!S_ISREG(status.st_mode))
-        return stage_refuse(report, text_from(path), "is a symbolic link or a special file; only regular files can be published");
+        return stage_refuse(report, text_from(path),
+                            "is a symbolic link or a special file; only regular files can be published");
     return stage_read_file(folder, name, path, writer, report);
 }
 
-static int stage_walk(int parent, const char *name, const char *path, struct bundle_writer *writer, struct buffer *report)
+static int stage_walk(int parent, const char *name, const char *path, struct bundle_writer *writer,
+                      struct buffer *report)
 {
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);

@@ -39,11 +39,13 @@ struct state *state_of(lua_State *lua)
 }
 
 /* Every global a demo sees, by library; a test compares it with what is really there. */
-static const char *const state_base[] = {"assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget",
-                                         "rawlen", "rawset", "select", "setmetatable", "tonumber", "type", "xpcall", "_G", "_VERSION", NULL};
+static const char *const state_base[] = {
+    "assert", "error",  "getmetatable", "ipairs",   "next", "pairs",  "pcall", "rawequal", "rawget", "rawlen",
+    "rawset", "select", "setmetatable", "tonumber", "type", "xpcall", "_G",    "_VERSION", NULL};
 static const char *const state_table[] = {"concat", "insert", "move", "pack", "remove", "sort", "unpack", NULL};
-static const char *const state_string[] = {"byte", "char", "find", "format", "gmatch", "gsub", "len", "lower", "match", "pack",
-                                           "packsize", "rep", "reverse", "sub", "unpack", "upper", NULL};
+static const char *const state_string[] = {"byte",    "char",  "find",   "format", "gmatch",   "gsub",
+                                           "len",     "lower", "match",  "pack",   "packsize", "rep",
+                                           "reverse", "sub",   "unpack", "upper",  NULL};
 
 static bool state_is_kept(const char *name, const char *const *names)
 {
@@ -53,9 +55,10 @@ static bool state_is_kept(const char *name, const char *const *names)
 }
 
 /* Debian's archive is built with compatibility functions of older versions: only 5.4's own stay. */
-static const char *const state_math[] = {"abs", "acos", "asin", "atan", "ceil", "cos", "deg", "exp", "floor", "fmod", "huge", "log",
-                                         "max", "maxinteger", "min", "mininteger", "modf", "pi", "rad", "random", "randomseed", "sin",
-                                         "sqrt", "tan", "tointeger", "type", "ult", NULL};
+static const char *const state_math[] = {"abs", "acos",       "asin", "atan",      "ceil", "cos",    "deg",
+                                         "exp", "floor",      "fmod", "huge",      "log",  "max",    "maxinteger",
+                                         "min", "mininteger", "modf", "pi",        "rad",  "random", "randomseed",
+                                         "sin", "sqrt",       "tan",  "tointeger", "type", "ult",    NULL};
 
 /* Keeps only `names` of the library on the stack top. */
 static void state_keep(lua_State *lua, const char *const *names)

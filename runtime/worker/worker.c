@@ -22,7 +22,8 @@ static void worker_print(void *context, const char *level, struct text line)
 
 static void worker_fail(struct worker *worker, struct text reason)
 {
-    channel_send_worker_failed(&worker->channel, 0, &(struct message_worker_failed){text_head(reason, BOUNDS_LOG_LINE_BYTES)});
+    channel_send_worker_failed(&worker->channel, 0,
+                               &(struct message_worker_failed){text_head(reason, BOUNDS_LOG_LINE_BYTES)});
     channel_flush(&worker->channel);
     worker_end(0);
 }
@@ -33,7 +34,8 @@ static int worker_read_manifest(struct worker *worker, struct buffer *ret_digest
     struct bundle_entry entry;
     struct json json;
 
-    if (bundle_find(&worker->bundle, TEXT(".vitrine/manifest.json"), &entry) < 0 || json_parse(&json, entry.contents, NULL) < 0)
+    if (bundle_find(&worker->bundle, TEXT(".vitrine/manifest.json"), &entry) < 0 ||
+        json_parse(&json, entry.contents, NULL) < 0)
         return ERROR_CORRUPT;
     const struct json_node *root = &json.nodes[0];
     const struct json_node *show = json_get(&json, json_get(&json, root, "card"), "show_error");

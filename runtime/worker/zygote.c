@@ -65,7 +65,8 @@ static int zygote_map_all(struct worker *worker, const int fds[4])
     return worker->window.base && worker->page ? 0 : ERROR_SYSTEM;
 }
 
-static _Noreturn void zygote_become_worker(struct zygote *zygote, const struct message_zygote_spawn *spawn, const int fds[4])
+static _Noreturn void zygote_become_worker(struct zygote *zygote, const struct message_zygote_spawn *spawn,
+                                           const int fds[4])
 {
     static struct worker worker;
     size_t heap = spawn->heap_mib ? (size_t)spawn->heap_mib << 20 : BOUNDS_WORKER_HEAP_BYTES;
@@ -76,7 +77,8 @@ static _Noreturn void zygote_become_worker(struct zygote *zygote, const struct m
     sigprocmask(SIG_SETMASK, &none, NULL);
     worker.state = &zygote->state;
     zygote->state.heap_limit = heap;
-    if (zygote_map_all(&worker, fds) < 0 || slice_init(&worker) < 0 || flags < 0 || fcntl(fds[1], F_SETFL, flags & ~O_NONBLOCK) < 0)
+    if (zygote_map_all(&worker, fds) < 0 || slice_init(&worker) < 0 || flags < 0 ||
+        fcntl(fds[1], F_SETFL, flags & ~O_NONBLOCK) < 0)
         _exit(ZYGOTE_EXIT_MAP);
     struct lockdown_worker lockdown = {
         .zygote = &zygote->lockdown,
@@ -128,7 +130,8 @@ static void zygote_kill(struct zygote *zygote, struct message_in *in)
 {
     struct message_zygote_kill kill;
 
-    if (message_zygote_kill_unpack(&kill, in->body) == 0 && kill.slot < BOUNDS_WORKERS && zygote->children[kill.slot].pid != 0)
+    if (message_zygote_kill_unpack(&kill, in->body) == 0 && kill.slot < BOUNDS_WORKERS &&
+        zygote->children[kill.slot].pid != 0)
         syscall(SYS_pidfd_send_signal, zygote->children[kill.slot].pidfd, SIGKILL, NULL, 0);
 }
 
@@ -145,7 +148,8 @@ static uint32_t zygote_exit_code(int status)
     if (WIFSIGNALED(status))
         return 256 + (uint32_t)WTERMSIG(status);
     uint32_t code = (uint32_t)WEXITSTATUS(status);
-    return code > LOCKDOWN_EXIT_BASE && code <= LOCKDOWN_EXIT_BASE + LOCKDOWN_SECCOMP ? 512 + code - LOCKDOWN_EXIT_BASE : code;
+    return code > LOCKDOWN_EXIT_BASE && code <= LOCKDOWN_EXIT_BASE + LOCKDOWN_SECCOMP ? 512 + code - LOCKDOWN_EXIT_BASE
+                                                                                      : code;
 }
 
 static void zygote_reap(struct zygote *zygote)
@@ -189,7 +193,8 @@ static int zygote_keep_capabilities(void)
     static const cap_value_t kept[] = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_KILL};
     cap_t set = cap_init();
     int result = set && cap_set_flag(set, CAP_PERMITTED, MEMORY_COUNT(kept), kept, CAP_SET) == 0 &&
-                         cap_set_flag(set, CAP_EFFECTIVE, MEMORY_COUNT(kept), kept, CAP_SET) == 0 && cap_set_proc(set) == 0
+                         cap_set_flag(set, CAP_EFFECTIVE, MEMORY_COUNT(kept), kept, CAP_SET) == 0 &&
+                         cap_set_proc(set) == 0
                      ? 0
                      : ERROR_SYSTEM;
     if (set)

@@ -193,7 +193,8 @@ static int zygote_empty_root(void)
 static int zygote_namespaces(struct lockdown_zygote *zygote)
 {
     zygote->root = geteuid() == 0;
-    zygote->trouble = "user namespaces (as an ordinary user the sandbox needs them: kernel.unprivileged_userns_clone, AppArmor)";
+    zygote->trouble =
+        "user namespaces (as an ordinary user the sandbox needs them: kernel.unprivileged_userns_clone, AppArmor)";
     if (!zygote->root && zygote_user_namespace() < 0)
         return ERROR_SYSTEM;
     zygote->trouble = "mount, network, IPC, UTS and cgroup namespaces";
@@ -210,7 +211,8 @@ int lockdown_zygote_init(struct lockdown_zygote *zygote, uid_t uid_base)
     if (zygote_namespaces(zygote) < 0)
         return ERROR_SYSTEM;
     zygote->trouble = "the capability bounding set";
-    if (lockdown_drop_bounding_set() < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+    if (lockdown_drop_bounding_set() < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return ERROR_SYSTEM;
     zygote->trouble = "Landlock (Linux 5.13 or later with landlock among its security modules)";
     zygote->ruleset_fd = lockdown_landlock_ruleset();

@@ -101,7 +101,7 @@ int lockdown_process(enum lockdown_profile profile, const struct lockdown_paths 
 int lockdown_filter_build(struct lockdown_filter *filter, enum lockdown_profile profile);
 void lockdown_filter_release(struct lockdown_filter *filter);
 int lockdown_filter_load(const struct lockdown_filter *filter); /* 0 or ERROR_SYSTEM */
-int lockdown_landlock_ruleset(void);                            /* a ruleset fd that allows nothing, or ERROR_UNSUPPORTED */
+int lockdown_landlock_ruleset(void); /* a ruleset fd that allows nothing, or ERROR_UNSUPPORTED */
 int lockdown_landlock_paths(const struct lockdown_paths *paths); /* same with these path rules */
 int lockdown_landlock_enter(int ruleset_fd);
 int lockdown_drop_capabilities(void); /* empties all sets and checks that they are empty */

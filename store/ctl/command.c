@@ -134,7 +134,8 @@ static int list(struct command *command, const char *target, const char *const *
     const struct json_node *root = result == 0 ? &json.nodes[0] : NULL;
     if (result == 0 && as_json)
         say(command->output_fd, TEXT_FORMAT "\n", TEXT_ARGUMENT(buffer_view(&answer)));
-    for (const struct json_node *row = as_json ? NULL : json_first(&json, root); row; row = json_next(&json, root, row)) {
+    for (const struct json_node *row = as_json ? NULL : json_first(&json, root); row;
+         row = json_next(&json, root, row)) {
         for (int index = 0; columns[index] != NULL; index++) {
             const struct json_node *cell = json_get(&json, row, columns[index]);
             MEMORY_AUTO char *text = cell && cell->type != JSON_STRING ? text_copy(cell->raw)
@@ -210,7 +211,8 @@ static void print_processes(struct command *command, const struct json *json, co
         json_integer(json_get(json, one, "restarts"), &restarts);
         json_integer(json_get(json, one, "uptime_s"), &uptime);
         say(command->output_fd, "%-12s %-8s pid %-7lld up %llds, %lld restarts\n", name,
-            ready && ready->type == JSON_TRUE ? "ready" : "down", (long long)pid, (long long)uptime, (long long)restarts);
+            ready && ready->type == JSON_TRUE ? "ready" : "down", (long long)pid, (long long)uptime,
+            (long long)restarts);
     }
 }
 
@@ -255,14 +257,26 @@ static const struct row {
     const char *usage;
 } rows[] = {
     {{"user", "add"}, 1, 1, user_add, "user add NAME [--admin] [--password-stdin]   make an account"},
-    {{"user", "password"}, 1, 1, user_password, "user password NAME                           set its password (read from standard input)"},
-    {{"user", "link"}, 1, 1, user_link, "user link NAME                               print a sign-in link that works once, for 15 minutes"},
+    {{"user", "password"},
+     1,
+     1,
+     user_password,
+     "user password NAME                           set its password (read from standard input)"},
+    {{"user", "link"},
+     1,
+     1,
+     user_link,
+     "user link NAME                               print a sign-in link that works once, for 15 minutes"},
     {{"user", "list"}, 0, 0, user_list, "user list [--json]"},
     {{"token", "add"}, 1, 1, token_add, "token add USER [--name N] [--role read|write] print a new access token"},
     {{"token", "list"}, 1, 1, token_list, "token list USER [--json]"},
     {{"token", "revoke"}, 1, 2, token_revoke, "token revoke USER NAME"},
     {{"status", NULL}, 0, 0, status, "status [--json]                              processes, demos and models"},
-    {{"rollback", NULL}, 1, 2, rollback, "rollback OWNER/NAME [COMMIT] [--model]       make an earlier release live again"},
+    {{"rollback", NULL},
+     1,
+     2,
+     rollback,
+     "rollback OWNER/NAME [COMMIT] [--model]       make an earlier release live again"},
     {{"events", NULL}, 0, 0, events, "events [--json]                              who did what"},
 };
 

@@ -5,7 +5,8 @@
 #include "runtime/base/buffer.h"
 
 /* Sends one request to the store and returns its status with the body, or a negative error. */
-typedef int command_ask(void *context, const char *method, const char *target, struct text body, struct buffer *ret_body);
+typedef int command_ask(void *context, const char *method, const char *target, struct text body,
+                        struct buffer *ret_body);
 
 struct command {
     command_ask *ask;
@@ -13,8 +14,8 @@ struct command {
     int output_fd, error_fd, input_fd;
 };
 
-/* Runs `user add ann --admin` and so on (argv[0] is the first word). The exit status: 0, 1 after saying what went wrong,
- * 2 after saying how it is used. */
+/* Runs `user add ann --admin` and so on (argv[0] is the first word). The exit status: 0, 1 after saying what went
+ * wrong, 2 after saying how it is used. */
 int command_run(struct command *command, int argc, char **argv);
 
 #endif

@@ -1,6 +1,8 @@
-/* The pre-receive hook: asks the store whether a push may go in, says its words to the author, and exits with its answer.
+/* The pre-receive hook: asks the store whether a push may go in, says its words to the author, and exits with its
+ * answer.
  *
- * It runs inside the git cage with one inherited socket to the store. Whatever goes wrong on the way refuses the push. */
+ * It runs inside the git cage with one inherited socket to the store. Whatever goes wrong on the way refuses the push.
+ */
 #ifndef STORE_HOOK_HOOK_H
 #define STORE_HOOK_HOOK_H
 

@@ -53,7 +53,8 @@ static void die(const char *what) {
 }
 
 static int dial(int port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
         die("connect");
@@ -141,19 +142,23 @@ static void open_session(int poll, struct session *session, int number, char **a
     char body[512], head[512];
     const char *data = argv[7] ? argv[7] : "[\"a\"]";
     int port = atoi(argv[1]);
-    snprintf(body, sizeof body, "{\"data\":%s,\"event_data\":null,\"fn_index\":%s,\"trigger_id\":null,\"session_hash\":\"bench%d\"}",
-             data, argv[3], number);
+    snprintf(body, sizeof body,
+             "{\"data\":%s,\"event_data\":null,\"fn_index\":%s,\"trigger_id\":null,\"session_hash\":\"bench%d\"}", data,
+             argv[3], number);
     session->request_length = snprintf(session->request, sizeof session->request,
-        "POST %s/gradio_api/%s HTTP/1.1\r\nHost: localhost:%d\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-        argv[2], join_mode ? "queue/join" : "run/predict", port, strlen(body), body);
+                                       "POST %s/gradio_api/%s HTTP/1.1\r\nHost: localhost:%d\r\nContent-Type: "
+                                       "application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                                       argv[2], join_mode ? "queue/join" : "run/predict", port, strlen(body), body);
     session->post.fd = dial(port);
     session->post.session = session->stream.session = session;
     session->stream.is_stream = true;
     watch(poll, &session->post);
     if (join_mode) {
         session->stream.fd = dial(port);
-        int length = snprintf(head, sizeof head, "GET %s/gradio_api/queue/data?session_hash=bench%d HTTP/1.1\r\nHost: localhost:%d\r\n\r\n",
-                              argv[2], number, port);
+        int length =
+            snprintf(head, sizeof head,
+                     "GET %s/gradio_api/queue/data?session_hash=bench%d HTTP/1.1\r\nHost: localhost:%d\r\n\r\n",
+                     argv[2], number, port);
         if (write(session->stream.fd, head, (size_t)length) != length)
             die("write");
         watch(poll, &session->stream);

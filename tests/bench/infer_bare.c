@@ -52,8 +52,10 @@ static int bench_run(struct engine *engine, long calls, long batch)
     }
     double seconds = (double)(clock_now_us() - started) / 1e6;
     qsort(times, (size_t)calls, sizeof *times, bench_compare);
-    printf("{\"bench\":\"infer_bare\",\"calls\":%ld,\"batch\":%ld,\"calls_per_second\":%.0f,\"p50_us\":%llu,\"p99_us\":%llu}\n", calls,
-           batch, (double)calls / seconds, (unsigned long long)times[calls / 2], (unsigned long long)times[calls * 99 / BENCH_PERCENT]);
+    printf("{\"bench\":\"infer_bare\",\"calls\":%ld,\"batch\":%ld,\"calls_per_second\":%.0f,\"p50_us\":%llu,\"p99_us\":"
+           "%llu}\n",
+           calls, batch, (double)calls / seconds, (unsigned long long)times[calls / 2],
+           (unsigned long long)times[calls * 99 / BENCH_PERCENT]);
     return 0;
 }
 

@@ -2,9 +2,9 @@
  * unchanged, and then runs attack NAME instead of Lua.
  *
  *   hostile NAME     runs one attack locked; prints how the worker ended: "signal N", "exit N"
- *   hostile free NAME  the same without any lock-down: the control that shows what the attack does where nothing stops it
- *   hostile list     names, one per line
- *   hostile sweep    every system call 0-511: prints the numbers that did not end the worker
+ *   hostile free NAME  the same without any lock-down: the control that shows what the attack does where nothing stops
+ * it hostile list     names, one per line hostile sweep    every system call 0-511: prints the numbers that did not end
+ * the worker
  *
  * An attack ends with exit 0 when it got what it wanted, 1 when it was refused with an error. */
 #include <errno.h>
@@ -53,7 +53,10 @@ static int change_root(void) { return got(chroot(".")); }
 static int mount_tmpfs(void) { return got(mount("tmpfs", "/", "tmpfs", 0, NULL)); }
 static int unmount_root(void) { return got(umount2("/", MNT_DETACH)); }
 static int fork_child(void) { return got(fork()); }
-static int clone_thread(void) { return got(syscall(SYS_clone, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, NULL, NULL, NULL, 0)); }
+static int clone_thread(void)
+{
+    return got(syscall(SYS_clone, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, NULL, NULL, NULL, 0));
+}
 static int exec_self(void)
 {
     char *arguments[] = {(char[]){"/proc/self/exe"}, NULL};
@@ -85,7 +88,8 @@ static int personality_exec(void) { return got(personality(READ_IMPLIES_EXEC)); 
 static int ignore_signals(void) { return got((long)signal(SIGTERM, SIG_IGN)); }
 static int socket_inet(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(22), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(22), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     return fd < 0 ? 1 : connect(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno != ECONNREFUSED;
 }
@@ -122,8 +126,16 @@ static int load_bpf(void)
 }
 static int shared_memory(void) { return got(shmget(IPC_PRIVATE, 4096, 0600)); }
 static int make_memfd(void) { return got(memfd_create("x", 0)); }
-static int map_executable(void) { return got(mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0); }
-static int map_shared(void) { return got(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0); }
+static int map_executable(void)
+{
+    return got(mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
+                   ? -1
+                   : 0);
+}
+static int map_shared(void)
+{
+    return got(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0);
+}
 static int map_high_bits(void)
 {
     return got(syscall(SYS_mmap, NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | 1ul << 40, -1, 0) == -1 ? -1 : 0);
@@ -162,16 +174,50 @@ static const struct attack {
     const char *name;
     int (*run)(void);
 } attacks[] = {
-    {"A1-open-passwd", open_passwd}, {"A2-open-upwards", open_upwards}, {"A3-open-root", open_root}, {"A5-open-proc", open_proc},
-    {"A5-make-file", make_file}, {"A6-chroot", change_root}, {"A7-mount", mount_tmpfs}, {"A7-unmount", unmount_root},
-    {"B1-fork", fork_child}, {"B1-thread", clone_thread}, {"B2-exec-self", exec_self}, {"B2-exec-session", exec_session},
-    {"B3-setresuid", become_root}, {"B3-ambient", raise_ambient}, {"B5-dumpable", make_dumpable}, {"B6-setrlimit", raise_limit},
-    {"B7-priority", raise_priority}, {"B9-process-vm-readv", read_other_memory}, {"B9-ptrace", trace_parent}, {"B10-personality", personality_exec},
-    {"C1-kill", kill_everybody}, {"C3-sigaction", ignore_signals}, {"D1-inet", socket_inet}, {"D2-unix", socket_unix}, {"D5-netlink", socket_netlink},
-    {"D5-vsock", socket_vsock}, {"D6-socketpair", socket_pair}, {"F5-sendmsg", pass_descriptor}, {"E3-int80", old_calls}, {"E2-x32", strange_abi},
-    {"E5-io-uring", io_ring}, {"E6-userfaultfd", user_fault}, {"E7-bpf", load_bpf}, {"E9-shmget", shared_memory}, {"E10-memfd", make_memfd},
-    {"E11-mmap-exec", map_executable}, {"E11-mmap-shared", map_shared}, {"E11-mmap-high-bits", map_high_bits}, {"E11-mprotect", protect_executable},
-    {"A7-namespace", new_namespace}, {"E18-clock", other_clock}, {"E15-keyctl", key_ring}, {"E17-seccomp", more_filters}, {"L6-uname", system_name},
+    {"A1-open-passwd", open_passwd},
+    {"A2-open-upwards", open_upwards},
+    {"A3-open-root", open_root},
+    {"A5-open-proc", open_proc},
+    {"A5-make-file", make_file},
+    {"A6-chroot", change_root},
+    {"A7-mount", mount_tmpfs},
+    {"A7-unmount", unmount_root},
+    {"B1-fork", fork_child},
+    {"B1-thread", clone_thread},
+    {"B2-exec-self", exec_self},
+    {"B2-exec-session", exec_session},
+    {"B3-setresuid", become_root},
+    {"B3-ambient", raise_ambient},
+    {"B5-dumpable", make_dumpable},
+    {"B6-setrlimit", raise_limit},
+    {"B7-priority", raise_priority},
+    {"B9-process-vm-readv", read_other_memory},
+    {"B9-ptrace", trace_parent},
+    {"B10-personality", personality_exec},
+    {"C1-kill", kill_everybody},
+    {"C3-sigaction", ignore_signals},
+    {"D1-inet", socket_inet},
+    {"D2-unix", socket_unix},
+    {"D5-netlink", socket_netlink},
+    {"D5-vsock", socket_vsock},
+    {"D6-socketpair", socket_pair},
+    {"F5-sendmsg", pass_descriptor},
+    {"E3-int80", old_calls},
+    {"E2-x32", strange_abi},
+    {"E5-io-uring", io_ring},
+    {"E6-userfaultfd", user_fault},
+    {"E7-bpf", load_bpf},
+    {"E9-shmget", shared_memory},
+    {"E10-memfd", make_memfd},
+    {"E11-mmap-exec", map_executable},
+    {"E11-mmap-shared", map_shared},
+    {"E11-mmap-high-bits", map_high_bits},
+    {"E11-mprotect", protect_executable},
+    {"A7-namespace", new_namespace},
+    {"E18-clock", other_clock},
+    {"E15-keyctl", key_ring},
+    {"E17-seccomp", more_filters},
+    {"L6-uname", system_name},
 };
 
 static struct lockdown_zygote zygote;
@@ -185,7 +231,8 @@ static pid_t hostile_spawn(int *ret_session)
         exit(3);
     pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
     if (pid == 0) {
-        struct lockdown_worker worker = {.zygote = &zygote, .slot = HOSTILE_SLOT, .session_fd = pair[1], .data_bytes = 64 << 20, .cpu_seconds = 5};
+        struct lockdown_worker worker = {
+            .zygote = &zygote, .slot = HOSTILE_SLOT, .session_fd = pair[1], .data_bytes = 64 << 20, .cpu_seconds = 5};
         lockdown_worker(&worker);
         return 0;
     }

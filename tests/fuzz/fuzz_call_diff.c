@@ -1,4 +1,5 @@
-/* Two frames of a worker, cut from one input at its first NUL: the edits are JSON, and never much longer than the value. */
+/* Two frames of a worker, cut from one input at its first NUL: the edits are JSON, and never much longer than the
+ * value. */
 #include <stdlib.h>
 
 #include "gateway/diff.h"

@@ -6,7 +6,8 @@
 
 static const char manifest[] =
     "{\"functions\":[{\"id\":1,\"api_name\":\"f\",\"inputs\":[1,2,3,4],\"outputs\":[5],\"state_inputs\":[2],"
-    "\"file_inputs\":[0],\"defaults\":[null,\"world\",null,null],\"parameter_names\":[\"image\",\"name\",\"memory\",null]}]}";
+    "\"file_inputs\":[0],\"defaults\":[null,\"world\",null,null],\"parameter_names\":[\"image\",\"name\",\"memory\","
+    "null]}]}";
 
 static void check(const struct input *input, const struct function *function, bool named) {
     struct input_result result;

@@ -103,8 +103,8 @@ static struct value *appended(const struct value *old, const struct value *tail)
 }
 
 static uint32_t step_index(struct value *parent, const struct json_node *step, bool adding) {
-    MEMORY_AUTO char *key = step->type == JSON_STRING ? text_copy((struct text){step->raw.data + 1, step->raw.length - 2})
-                                                      : NULL;
+    MEMORY_AUTO char *key =
+        step->type == JSON_STRING ? text_copy((struct text){step->raw.data + 1, step->raw.length - 2}) : NULL;
     int64_t index = 0;
     assert_int_equal(parent->type, key ? JSON_OBJECT : JSON_ARRAY);
     if (!key) {
@@ -145,7 +145,8 @@ static void apply_edit(struct value **root, const struct json *json, const struc
         value_free(item);
         *place = joined;
     } else if (strcmp(name, "add") == 0) {
-        MEMORY_AUTO char *key = text_copy((struct text){last->raw.data + 1, last->raw.length > 1 ? last->raw.length - 2 : 0});
+        MEMORY_AUTO char *key =
+            text_copy((struct text){last->raw.data + 1, last->raw.length > 1 ? last->raw.length - 2 : 0});
         assert_non_null(parent);
         put_item(parent, at, last->type == JSON_STRING ? key : "", item, true);
     } else {
@@ -277,8 +278,9 @@ static unsigned random_below(unsigned limit) {
 }
 
 static void write_random(struct buffer *out, int depth) {
-    static const char *const strings[] = {"\"\"", "\"a\"", "\"ab\"", "\"ab \xf0\x9f\x8e\x88\"", "\"\\u00e9\\n\"", "null",
-                                          "true", "false", "0", "-1.5e3", "12"};
+    static const char *const strings[] = {
+        "\"\"", "\"a\"",  "\"ab\"", "\"ab \xf0\x9f\x8e\x88\"", "\"\\u00e9\\n\"", "null", "true", "false",
+        "0",    "-1.5e3", "12"};
     unsigned kind = depth > 3 ? 0 : random_below(3), count = random_below(5);
     if (kind == 0) {
         buffer_string(out, strings[random_below(11)]);

@@ -12,7 +12,8 @@
 /* Inputs: a file, a name with a default, state, a number that is required. */
 static const char manifest[] =
     "{\"functions\":[{\"id\":1,\"api_name\":\"f\",\"inputs\":[1,2,3,4],\"outputs\":[5],\"state_inputs\":[2],"
-    "\"file_inputs\":[0],\"defaults\":[null,\"world\",null,null],\"parameter_names\":[\"image\",\"name\",\"memory\",null]}]}";
+    "\"file_inputs\":[0],\"defaults\":[null,\"world\",null,null],\"parameter_names\":[\"image\",\"name\",\"memory\","
+    "null]}]}";
 
 static struct function_table table;
 
@@ -48,7 +49,9 @@ static void expect(const char *body, bool named, const char *data, const char *p
     input_release(&input);
 }
 
-#define FILE_IN "{\"path\":\"/f/ab/x.png\",\"url\":\"http://evil/\",\"orig_name\":\"/home/me/x.png\",\"size\":3,\"meta\":{\"_type\":\"gradio.FileData\"}}"
+#define FILE_IN                                                                    \
+    "{\"path\":\"/f/ab/x.png\",\"url\":\"http://evil/\",\"orig_name\":\"/home/me/" \
+    "x.png\",\"size\":3,\"meta\":{\"_type\":\"gradio.FileData\"}}"
 #define FILE_OUT "{\"path\":\"/f/ab/x.png\",\"orig_name\":\"x.png\",\"meta\":{\"_type\":\"gradio.FileData\"}}"
 
 static void test_positional(void **state) {
@@ -112,8 +115,11 @@ static void test_members(void **state) {
     struct input input;
     const char *sentence;
     (void)state;
-    assert_int_equal(input_parse(&input, TEXT("{\"data\":[1],\"event_data\":{\"index\":2},\"fn_index\":3,\"trigger_id\":9,"
-                                              "\"session_hash\":\"j27\",\"unknown\":[]}"), &sentence), 0);
+    assert_int_equal(input_parse(&input,
+                                 TEXT("{\"data\":[1],\"event_data\":{\"index\":2},\"fn_index\":3,\"trigger_id\":9,"
+                                      "\"session_hash\":\"j27\",\"unknown\":[]}"),
+                                 &sentence),
+                     0);
     assert_int_equal(input.fn_index, 3);
     assert_true(text_equal(input.session, TEXT("j27")));
     assert_true(text_equal(input.event_data->raw, TEXT("{\"index\":2}")));

@@ -34,10 +34,12 @@ static void test_messages(void **state) {
     output_write_log(&out, ID, TEXT("{}"));
     expect("{\"msg\":\"log\",\"event_id\":\"" ID "\"}");
     output_write_generating(&out, ID, TEXT("[\"1\"]"));
-    expect("{\"msg\":\"process_generating\",\"event_id\":\"" ID "\",\"output\":{\"data\":[\"1\"],\"is_generating\":true,"
+    expect("{\"msg\":\"process_generating\",\"event_id\":\"" ID
+           "\",\"output\":{\"data\":[\"1\"],\"is_generating\":true,"
            "\"render_config\":null,\"changed_state_ids\":[]},\"success\":true,\"time_limit\":null}");
     output_write_completed(&out, ID, TEXT("[\"x\"]"), &times);
-    expect("{\"msg\":\"process_completed\",\"event_id\":\"" ID "\",\"output\":{\"data\":[\"x\"],\"is_generating\":false,"
+    expect("{\"msg\":\"process_completed\",\"event_id\":\"" ID
+           "\",\"output\":{\"data\":[\"x\"],\"is_generating\":false,"
            "\"duration\":0.0125,\"average_duration\":0.011,\"render_config\":null,\"changed_state_ids\":[]},"
            "\"success\":true,\"title\":null}");
 }
@@ -49,10 +51,12 @@ static void test_failures(void **state) {
     output_write_error(&out, NULL, "Error", true);
     expect("{\"error\":null,\"title\":\"Error\",\"visible\":true,\"duration\":10}");
     output_write_failed(&out, ID, TEXT("{\"error\":\"no\",\"title\":\"Too \\\"bad\\\"\"}"));
-    expect("{\"msg\":\"process_completed\",\"event_id\":\"" ID "\",\"output\":{\"error\":\"no\",\"title\":\"Too \\\"bad\\\"\"},"
+    expect("{\"msg\":\"process_completed\",\"event_id\":\"" ID
+           "\",\"output\":{\"error\":\"no\",\"title\":\"Too \\\"bad\\\"\"},"
            "\"success\":false,\"title\":\"Too \\\"bad\\\"\"}");
     output_write_failed(&out, ID, TEXT("{\"error\":null}"));
-    expect("{\"msg\":\"process_completed\",\"event_id\":\"" ID "\",\"output\":{\"error\":null},\"success\":false,\"title\":\"Error\"}");
+    expect("{\"msg\":\"process_completed\",\"event_id\":\"" ID
+           "\",\"output\":{\"error\":null},\"success\":false,\"title\":\"Error\"}");
     output_write_detail(&out, "Say \"why\".");
     expect("{\"detail\":\"Say \\\"why\\\".\"}");
 }

@@ -10,9 +10,9 @@
 #include "runtime/base/bounds.h"
 
 /* Function 1 alone with limit 1; functions 2 and 3 share a group of limit 2. */
-static const char manifest[] =
-    "{\"functions\":[{\"id\":1,\"concurrency_limit\":1,\"max_queue\":5},"
-    "{\"id\":2,\"concurrency_limit\":2,\"concurrency_id\":\"g\"},{\"id\":3,\"concurrency_limit\":2,\"concurrency_id\":\"g\"}]}";
+static const char manifest[] = "{\"functions\":[{\"id\":1,\"concurrency_limit\":1,\"max_queue\":5},"
+                               "{\"id\":2,\"concurrency_limit\":2,\"concurrency_id\":\"g\"},{\"id\":3,\"concurrency_"
+                               "limit\":2,\"concurrency_id\":\"g\"}]}";
 
 struct fixture {
     struct function_table functions;

@@ -172,7 +172,8 @@ static void test_closing_falls_back(void **state) {
 
 static void test_stop_closes_streams(void **state) {
     struct world *world = *state;
-    struct session *idle = session_need(&world->table, 7, TEXT("idle")), *busy = session_need(&world->table, 7, TEXT("busy"));
+    struct session *idle = session_need(&world->table, 7, TEXT("idle")),
+                   *busy = session_need(&world->table, 7, TEXT("busy"));
     struct call *call = add_call(world, busy, 0);
     session_open_stream(idle, 5, 0);
     session_open_stream(busy, 6, 0);

@@ -204,8 +204,9 @@ static void test_plain_answer(void **state) {
 
 static void test_pipelined_in_order(void **state) {
     struct fixture *fixture = *state;
-    talk(fixture, "GET /now HTTP/1.1\r\nHost: a\r\n\r\nPOST /collect HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
-                  "HEAD /now HTTP/1.1\r\nHost: a\r\n\r\nGET /error HTTP/1.1\r\nHost: a\r\n\r\n");
+    talk(fixture,
+         "GET /now HTTP/1.1\r\nHost: a\r\n\r\nPOST /collect HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+         "HEAD /now HTTP/1.1\r\nHost: a\r\n\r\nGET /error HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_int_equal(count_of(fixture, "HTTP/1.1 200 OK"), 3);
     assert_int_equal(count_of(fixture, "HTTP/1.1 404"), 1);
     const char *first = memmem(fixture->answer.data, fixture->answer.length, "now", 3);
@@ -287,7 +288,8 @@ static void test_unwanted_body_is_dropped(void **state) {
 
 static void test_broken_chunk(void **state) {
     struct fixture *fixture = *state;
-    talk(fixture, "POST /receive HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nGET /now HTTP/1.1\r\n");
+    talk(fixture,
+         "POST /receive HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nGET /now HTTP/1.1\r\n");
     assert_true(has(fixture, "400 Bad Request"));
     assert_int_equal(count_of(fixture, "HTTP/1.1 "), 1);
     assert_int_equal(fixture->abort_code, ERROR_INVALID);

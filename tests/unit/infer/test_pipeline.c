@@ -59,8 +59,10 @@ static void test_colours_stand_channel_first(void **state)
     float values[6];
 
     (void)state;
-    assert_int_equal(read_pipeline("", "{\"size\":{\"height\":1,\"width\":2},\"do_rescale\":false,\"do_normalize\":true,"
-                                       "\"image_mean\":[0,1,2],\"image_std\":[1,1,2]}"), 0);
+    assert_int_equal(read_pipeline("",
+                                   "{\"size\":{\"height\":1,\"width\":2},\"do_rescale\":false,\"do_normalize\":true,"
+                                   "\"image_mean\":[0,1,2],\"image_std\":[1,1,2]}"),
+                     0);
     assert_int_equal(prepare(1, 2, 3, pixels, values), 0);
     const float wanted[] = {10, 40, 19, 49, 14, 29};
     for (int i = 0; i < 6; i++)
@@ -73,7 +75,8 @@ static void test_colour_becomes_grey_and_alpha_lies_on_white(void **state)
     float value;
 
     (void)state;
-    assert_int_equal(read_pipeline("", "{\"image_mode\":\"L\",\"size\":1,\"do_rescale\":false,\"do_normalize\":false}"), 0);
+    assert_int_equal(read_pipeline("", "{\"image_mode\":\"L\",\"size\":1,\"do_rescale\":false,\"do_normalize\":false}"),
+                     0);
     assert_int_equal(prepare(1, 1, 3, colour, &value), 0);
     NEAR(value, 76.245);
     assert_int_equal(prepare(1, 1, 4, clear, &value), 0);
@@ -88,7 +91,8 @@ static void test_shrinking_loses_no_pixel(void **state)
     float values[4], sum = 0;
 
     (void)state;
-    assert_int_equal(read_pipeline("", "{\"image_mode\":\"L\",\"size\":2,\"do_rescale\":false,\"do_normalize\":false}"), 0);
+    assert_int_equal(read_pipeline("", "{\"image_mode\":\"L\",\"size\":2,\"do_rescale\":false,\"do_normalize\":false}"),
+                     0);
     pixels[27] = 255;
     assert_int_equal(prepare(8, 8, 1, pixels, values), 0);
     for (int i = 0; i < 4; i++)
@@ -107,7 +111,8 @@ static void test_growing_is_bilinear(void **state)
 
     (void)state;
     assert_int_equal(read_pipeline("", "{\"image_mode\":\"L\",\"size\":{\"height\":1,\"width\":4},\"do_rescale\":false,"
-                                       "\"do_normalize\":false}"), 0);
+                                       "\"do_normalize\":false}"),
+                     0);
     assert_int_equal(prepare(1, 2, 1, pixels, values), 0);
     const float wanted[] = {0, 25, 75, 100};
     for (int i = 0; i < 4; i++)
@@ -120,8 +125,10 @@ static void test_shortest_edge_and_crop(void **state)
     float values[4];
 
     (void)state;
-    assert_int_equal(read_pipeline("", "{\"image_mode\":\"L\",\"size\":{\"shortest_edge\":2},\"do_center_crop\":true,"
-                                       "\"crop_size\":{\"height\":2,\"width\":2},\"do_rescale\":false,\"do_normalize\":false}"), 0);
+    assert_int_equal(
+        read_pipeline("", "{\"image_mode\":\"L\",\"size\":{\"shortest_edge\":2},\"do_center_crop\":true,"
+                          "\"crop_size\":{\"height\":2,\"width\":2},\"do_rescale\":false,\"do_normalize\":false}"),
+        0);
     assert_int_equal(prepare(2, 4, 1, pixels, values), 0);
     const float wanted[] = {2, 3, 6, 7};
     for (int i = 0; i < 4; i++)
@@ -171,8 +178,10 @@ static void test_answers_are_sorted(void **state)
     struct buffer BUFFER_AUTO out = BUFFER_EMPTY;
 
     (void)state;
-    assert_int_equal(read_pipeline("{\"id2label\":{\"0\":\"ant\",\"1\":\"bee\",\"3\":\"\\u0064og\",\"x\":\"no\",\"-1\":\"no\"}}",
-                                   "{\"size\":2,\"do_normalize\":false}"), 0);
+    assert_int_equal(
+        read_pipeline("{\"id2label\":{\"0\":\"ant\",\"1\":\"bee\",\"3\":\"\\u0064og\",\"x\":\"no\",\"-1\":\"no\"}}",
+                      "{\"size\":2,\"do_normalize\":false}"),
+        0);
     assert_int_equal(pipeline_answer(&pipeline, logits, 4, 3, &out, &reason), 0);
     assert_non_null(strstr(out.data, "[{\"label\":\"bee\",\"score\":0.39"));
     assert_non_null(strstr(out.data, "},{\"label\":\"dog\",\"score\":0.39"));
