@@ -43,26 +43,32 @@ publish_push() {
         push --force --porcelain "$2" HEAD:refs/heads/main 3< <(printf 'username=%s\npassword=%s\n' "$account" "$publish_token")
 }
 
-# publish_one FOLDER ADDRESS WORDS
+# One line "KIND OWNER/NAME COMMIT" per repository that has a live release.
+publish_live() {
+    admin status --json | tr '{' '\n' |
+        sed -n 's/^"id":"\([^"]*\)","kind":"\([a-z]*\)".*"commit":"\([0-9a-f]*\)".*/\2 \1 \3/p'
+}
+
+# publish_one KIND NAME FOLDER ADDRESS
 publish_one() {
-    local folder=$1 address=$2 words=$3 git_dir=$scratch/$RANDOM.git commit live
+    local kind=$1 name=$2 folder=$3 address=$4 git_dir=$scratch/$1-$2.git commit
     commit=$(publish_commit "$folder" "$git_dir")
-    live=$(publish_git ls-remote "$address" refs/heads/main 2>/dev/null | cut -f 1) || live=
-    [ "$live" != "$commit" ] || return 0
+    case $live in *"$kind $account/$name $commit"*) return 0 ;; esac
     publish_need_token
-    step "publishing $words" publish_push "$git_dir" "$address"
+    step "publishing $kind $name" publish_push "$git_dir" "$address"
 }
 
 # publish_all SITE: models first, because a demo names its model
 publish_all() {
-    local site=$1 name
+    local site=$1 name live
+    live=$(publish_live)
     scratch=$(mktemp -d)
     for name in $(publish_names); do
         [ ! -d "$root/examples/$name/model" ] ||
-            publish_one "$root/examples/$name/model" "$site/$account/$name" "model $name"
+            publish_one model "$name" "$root/examples/$name/model" "$site/$account/$name"
     done
     for name in $(publish_names); do
-        publish_one "$root/examples/$name" "$site/spaces/$account/$name" "demo $name"
+        publish_one demo "$name" "$root/examples/$name" "$site/spaces/$account/$name"
     done
     rm -rf "$scratch"
     if [ -n "$publish_token" ]; then

@@ -1,6 +1,7 @@
 """The pushing half of ops/up (ops/lib/publish.sh) against git's own server program: what it sends, what it leaves alone, and
 that the token stands in no argument and no environment."""
 import base64
+import json
 import os
 import stat
 import subprocess
@@ -93,13 +94,31 @@ class Publish(unittest.TestCase):
             . {ROOT}/ops/lib/common.sh
             . {ROOT}/ops/lib/publish.sh
             account=vitrine host=demos.example port={port}
-            admin() {{ echo "$*" >>{self.folder.name}/admin; [ "$1 $2" != "token add" ] || echo "your token: {TOKEN}"; }}
+            admin() {{
+                echo "$*" >>{self.folder.name}/admin
+                case "$1 $2" in
+                    "token add") echo "your token: {TOKEN}" ;;
+                    "status --json") echo '{self.status()}' ;;
+                esac
+            }}
             publish_all http://demos.example:{port}
         """
         environment = {**os.environ, "PATH": (path + ":" if path else "") + os.environ["PATH"]}
         done = subprocess.run(["bash", "-s"], input=script, capture_output=True, text=True, timeout=120, env=environment)
         self.assertEqual(0, done.returncode, done.stderr)
         return done.stderr
+
+    def status(self):
+        """What "vitrine status --json" would say of these repositories."""
+        rows = []
+        for kind, prefix, names in (("demo", "spaces/vitrine", DEMOS), ("model", "vitrine", ["digits"])):
+            for name in names:
+                head = subprocess.run(["git", "-C", os.path.join(self.server.repositories, prefix, name + ".git"), "rev-parse",
+                                       "--verify", "-q", "main"], capture_output=True, text=True).stdout.strip()
+                rows.append({"id": f"vitrine/{name}", "kind": kind, "stage": "SLEEPING", "reason": "", "commit": head,
+                             "url": f"http://x/{prefix}/{name}", "live": bool(head)})
+        groups = {"demos": [row for row in rows if row["kind"] == "demo"], "models": [row for row in rows if row["kind"] == "model"]}
+        return json.dumps({"version": "0", "processes": [], **groups}, separators=(",", ":"))
 
     def admin_calls(self):
         with open(os.path.join(self.folder.name, "admin")) as file:
@@ -117,7 +136,7 @@ class Publish(unittest.TestCase):
         self.assertEqual("token revoke vitrine ops", self.admin_calls()[-1], "the token outlives the pushes")
         calls = len(self.admin_calls())
         self.assertNotIn("publishing", self.publish())
-        self.assertEqual(calls, len(self.admin_calls()), "a token was made although nothing is pushed")
+        self.assertEqual(["status --json"], self.admin_calls()[calls:], "a token was made although nothing is pushed")
 
     def test_a_demo_is_its_folder_without_the_model(self):
         self.publish()
