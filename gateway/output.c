@@ -19,16 +19,24 @@ bool output_is_object(struct text object) {
 
 /* {"msg":"…","event_id":"…" — ids are hex, names are ours: nothing to escape. */
 static void begin_message(struct buffer *out, const char *name, const char *id) {
-    buffer_string(out, "{\"msg\":\"");
+    buffer_text(out, TEXT("{\"msg\":\""));
     buffer_string(out, name);
-    buffer_string(out, "\",\"event_id\":\"");
+    buffer_text(out, TEXT("\",\"event_id\":\""));
     buffer_string(out, id);
     buffer_byte(out, '"');
 }
 
-static void write_seconds(struct buffer *out, const char *name, double seconds) {
-    buffer_string(out, name);
-    json_write_number(out, (double)(int64_t)(seconds * 1e6) / 1e6);
+/* `name` and the seconds with six decimals; every answer has two of these, and printf is slow at fractions. */
+static void write_seconds(struct buffer *out, struct text name, double seconds) {
+    char digits[28], *at = digits + sizeof digits;
+    uint64_t left = seconds > 0 ? (uint64_t)(seconds * 1e6 + 0.5) : 0;
+    for (int i = 0; i < 7 || left > 0; i++, left /= 10) {
+        if (i == 6)
+            *--at = '.';
+        *--at = (char)('0' + left % 10);
+    }
+    buffer_text(out, name);
+    buffer_append(out, at, (size_t)(digits + sizeof digits - at));
 }
 
 void output_write_estimation(struct buffer *out, const char *id, uint32_t rank, uint32_t size) {
@@ -39,7 +47,7 @@ void output_write_estimation(struct buffer *out, const char *id, uint32_t rank, 
 void output_write_starts(struct buffer *out, const char *id, double eta_seconds) {
     begin_message(out, "process_starts", id);
     if (eta_seconds > 0)
-        write_seconds(out, ",\"eta\":", eta_seconds);
+        write_seconds(out, TEXT(",\"eta\":"), eta_seconds);
     else
         buffer_string(out, ",\"eta\":null");
     buffer_byte(out, '}');
@@ -69,11 +77,11 @@ void output_write_generating(struct buffer *out, const char *id, struct text dat
 }
 
 void output_write_result(struct buffer *out, struct text data, const struct output_times *times) {
-    buffer_string(out, "{\"data\":");
+    buffer_text(out, TEXT("{\"data\":"));
     buffer_text(out, data);
-    write_seconds(out, ",\"is_generating\":false,\"duration\":", times->seconds);
-    write_seconds(out, ",\"average_duration\":", times->average_seconds);
-    buffer_string(out, ",\"render_config\":null,\"changed_state_ids\":[]}");
+    write_seconds(out, TEXT(",\"is_generating\":false,\"duration\":"), times->seconds);
+    write_seconds(out, TEXT(",\"average_duration\":"), times->average_seconds);
+    buffer_text(out, TEXT(",\"render_config\":null,\"changed_state_ids\":[]}"));
 }
 
 void output_write_completed(struct buffer *out, const char *id, struct text data, const struct output_times *times) {

@@ -24,7 +24,9 @@ static void test_messages(void **state) {
     output_write_estimation(&out, ID, 0, 1);
     expect("{\"msg\":\"estimation\",\"event_id\":\"" ID "\",\"rank\":0,\"queue_size\":1,\"rank_eta\":null}");
     output_write_starts(&out, ID, 0.01);
-    expect("{\"msg\":\"process_starts\",\"event_id\":\"" ID "\",\"eta\":0.01}");
+    expect("{\"msg\":\"process_starts\",\"event_id\":\"" ID "\",\"eta\":0.010000}");
+    output_write_starts(&out, ID, 12345.25);
+    expect("{\"msg\":\"process_starts\",\"event_id\":\"" ID "\",\"eta\":12345.250000}");
     output_write_starts(&out, ID, 0);
     expect("{\"msg\":\"process_starts\",\"event_id\":\"" ID "\",\"eta\":null}");
     output_write_progress(&out, ID, TEXT("[{\"progress\":0.5}]"));
@@ -40,7 +42,7 @@ static void test_messages(void **state) {
     output_write_completed(&out, ID, TEXT("[\"x\"]"), &times);
     expect("{\"msg\":\"process_completed\",\"event_id\":\"" ID
            "\",\"output\":{\"data\":[\"x\"],\"is_generating\":false,"
-           "\"duration\":0.0125,\"average_duration\":0.011,\"render_config\":null,\"changed_state_ids\":[]},"
+           "\"duration\":0.012500,\"average_duration\":0.011000,\"render_config\":null,\"changed_state_ids\":[]},"
            "\"success\":true,\"title\":null}");
 }
 
