@@ -92,7 +92,9 @@ def cgroups_of(data):
 class Up(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.data = os.path.join(tempfile.mkdtemp(prefix="vitrine-up-"), "data")
+        folder = tempfile.mkdtemp(prefix="vitrine-up-")
+        os.chmod(folder, 0o755)  # the services run as an account of their own, which must be able to get there
+        cls.data = os.path.join(folder, "data")
         cls.port = free_port()
         cls.site = f"http://localhost:{cls.port}"
         cls.first = Run(cls.data, cls.port)
