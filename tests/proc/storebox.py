@@ -84,6 +84,10 @@ class Channel:
                 self.socket.sendmsg([frame], extra)
 
     def run(self):
+        with self.socket:
+            self.listen()
+
+    def listen(self):
         while True:
             try:
                 packet, extra, _, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(4 * 16))
@@ -170,7 +174,7 @@ class StoreBox:
         self.condition = threading.Condition()
         self.cages = {}
         self.requests = 0
-        self.before_exit = lambda: None  # called when a git cage has ended, before the store hears it
+        self.before_exit = lambda: None  # called when a receive-pack has ended, before the store hears it
         self.try_model = lambda name: (0, "")
         os.makedirs(os.path.join(self.folder, "share", "kit"))
         os.makedirs(os.path.join(self.folder, "hooks"))
@@ -181,7 +185,8 @@ class StoreBox:
         os.makedirs(self.data, mode=0o700, exist_ok=True)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.acceptor = threading.Thread(target=self.accept, daemon=True)
+        self.acceptor.start()
         self.process = None
         self.start()
 
@@ -199,7 +204,7 @@ class StoreBox:
 
         fd = keep if keep != 3 else os.dup(keep)
         self.process = subprocess.Popen([os.path.join(BIN, "vitrine-store")], preexec_fn=place, pass_fds=(3, fd), stderr=log,
-                                        env={**os.environ, "VITRINE_LOG": "text", "LD_PRELOAD": os.environ.get("BOX_PRELOAD", ""), **self.environment})
+                                        env={**os.environ, "VITRINE_LOG": "text", **self.environment})
         os.close(keep)
         theirs.close()
         log.close()
@@ -236,16 +241,22 @@ class StoreBox:
 
     def close(self):
         self.stop()
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+        self.acceptor.join()
         self.listener.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def log(self):
-        return open(self.log_path, encoding="utf-8", errors="replace").read()
+        with open(self.log_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
 
     def wait(self, condition, seconds=10):
-        with self.condition:
-            if not self.condition.wait_for(condition, seconds):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
                 raise TimeoutError(self.log())
+            with self.condition:
+                self.condition.wait(0.02)
 
     # -- the launcher's part --
 
@@ -287,7 +298,8 @@ class StoreBox:
         for fd in fds:
             os.close(fd)
         status = process.wait()
-        self.before_exit()
+        if values["receive"] and not values["advertise"]:
+            self.before_exit()
         self.exited(channel, values["request"], status if status >= 0 else 256 - status)
 
     def run_describe(self, channel, values, fds):
@@ -308,8 +320,9 @@ class StoreBox:
         if name == "model_try":
             for fd in fds:
                 os.close(fd)
-            status, reason = self.try_model(values["name"])
-            channel.send("model_tried", request=values["request"], status=status, reason=reason)
+            tried = self.try_model(values["name"])
+            if tried:
+                channel.send("model_tried", request=values["request"], status=tried[0], reason=tried[1])
             return
         with self.condition:
             self.heard.append((name, values, fds))
@@ -340,12 +353,19 @@ class StoreBox:
             threading.Thread(target=self.relay, args=(client,), daemon=True).start()
 
     def relay(self, client):
-        store = self.connect()
+        try:
+            store = self.connect()
+        except OSError:  # the store is dead
+            client.close()
+            return
 
         def copy(source, target):
             try:
                 while data := source.recv(65536):
                     target.sendall(data)
+            except OSError:
+                pass
+            try:
                 target.shutdown(socket.SHUT_WR)
             except OSError:
                 pass
