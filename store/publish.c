@@ -133,7 +133,8 @@ static void refuse(struct publish *publish, struct text reason)
 
 static void refuse_ours(struct publish *publish)
 {
-    refuse(publish, TEXT("the server could not publish this; its operator finds the reason in the log. Push again later"));
+    refuse(publish,
+           TEXT("the server could not publish this; its operator finds the reason in the log. Push again later"));
 }
 
 /* -- jobs -- */
@@ -210,7 +211,8 @@ static void try_model(struct publish *publish)
     buffer_format(&name, "%s/%s", publish->repository.owner, publish->repository.name);
     publish->question = fd < 0 ? 0 : peer_try_model(publish->store, buffer_view(&name), fd, publish);
     if (publish->question == 0) {
-        refuse(publish, TEXT("the inference backend is not ready, so the model could not be tried; push again in a moment"));
+        refuse(publish,
+               TEXT("the inference backend is not ready, so the model could not be tried; push again in a moment"));
         return;
     }
     loop_timer_start(&publish->patience, BOUNDS_MODEL_TRY_MS);
@@ -221,8 +223,8 @@ static void try_model(struct publish *publish)
 static void keep_work(struct job *job)
 {
     struct publish *publish = (struct publish *)job;
-    publish->result = manifest_check(publish->describe.file_fd, &publish->tree, publish->repository.model, &publish->card,
-                                     &publish->reason);
+    publish->result = manifest_check(publish->describe.file_fd, &publish->tree, publish->repository.model,
+                                     &publish->card, &publish->reason);
     if (publish->result == 0)
         publish->result = vault_keep(&publish->store->vault, publish->describe.file_fd, publish->describe.file_name,
                                      publish->describe.digest);
@@ -314,8 +316,8 @@ static void start_describing(struct publish *publish)
         return;
     }
     publish->describe_used = true;
-    publish->cage = cage_start_describe(publish->store, publish->repository.id, publish->repository.model, fds, cage_ended,
-                                        publish);
+    publish->cage = cage_start_describe(publish->store, publish->repository.id, publish->repository.model, fds,
+                                        cage_ended, publish);
     for (int index = 0; index < 3; index++)
         fd_close(&fds[index]);
     if (publish->cage == 0) {
@@ -451,9 +453,11 @@ static void go_live(struct publish *publish)
 {
     struct store *store = publish->store;
     char head[41];
-    if (repository_head(store->settings.data, publish->repository.id, head) != 0 || strcmp(head, publish->commit) != 0) {
+    if (repository_head(store->settings.data, publish->repository.id, head) != 0 ||
+        strcmp(head, publish->commit) != 0) {
         release_drop(&store->database, &store->vault, publish->release_id);
-        log_warning("git did not take the push to %s/%s after all", publish->repository.owner, publish->repository.name);
+        log_warning("git did not take the push to %s/%s after all", publish->repository.owner,
+                    publish->repository.name);
         return;
     }
     int result = release_make_live(&store->database, publish->release_id);
@@ -465,8 +469,8 @@ static void go_live(struct publish *publish)
     store_log(store, publish->repository.id, "build", "info", TEXT("published"));
     store_event(store, publish->actor, "publish", publish->repository.name, publish->commit);
     store_announce(store, &publish->repository, false);
-    log_info("%s/%s is live at %.7s after %llu ms", publish->repository.owner, publish->repository.name, publish->commit,
-             (unsigned long long)(clock_now_ms() - publish->started_ms));
+    log_info("%s/%s is live at %.7s after %llu ms", publish->repository.owner, publish->repository.name,
+             publish->commit, (unsigned long long)(clock_now_ms() - publish->started_ms));
 }
 
 void publish_settle(struct publish *publish)

@@ -50,7 +50,8 @@ struct text request_cookie(const struct request *request, const char *name)
 
 static void take_cookie(struct request *request)
 {
-    struct text secret = request_cookie(request, request_is_secure(request) ? "__Host-vitrine_session" : "vitrine_session");
+    struct text secret =
+        request_cookie(request, request_is_secure(request) ? "__Host-vitrine_session" : "vitrine_session");
     if (secret.length == 0)
         return;
     if (signin_session_find(&request->store->database, secret, &request->identity.account) != 0)
@@ -188,7 +189,8 @@ static const struct error_words {
 
 static void error_page(struct request *request, int status, const char *sentence)
 {
-    static const struct error_words unknown = {0, "Something went wrong here", "Try again; the operator finds the reason in the log."};
+    static const struct error_words unknown = {0, "Something went wrong here",
+                                               "Try again; the operator finds the reason in the log."};
     const struct error_words *words = &unknown;
     BUFFER_AUTO struct buffer context = BUFFER_EMPTY;
     for (size_t index = 0; index < MEMORY_COUNT(error_words); index++) {
@@ -245,7 +247,8 @@ void request_page(struct request *request, const struct request_page *page, cons
 
 int request_repository(struct request *request, struct repository *ret_repository)
 {
-    int result = repository_find(&request->store->database, request->model, request->owner, request->name, ret_repository);
+    int result =
+        repository_find(&request->store->database, request->model, request->owner, request->name, ret_repository);
     if (result == 0 && repository_may_read(ret_repository, &request->identity.account))
         return 0;
     request_not_found(request);

@@ -26,9 +26,11 @@ struct request {
     struct request *next;           /* answered, freed at the end of the turn */
 };
 
-/* Makes the request of a new exchange and hangs it on exchange->note. NULL when the path is malformed (already answered). */
+/* Makes the request of a new exchange and hangs it on exchange->note. NULL when the path is malformed (already
+ * answered). */
 struct request *request_new(struct store *store, struct http_exchange *exchange, bool admin);
-/* The exchange is over. The request lives on until the end of the turn, so that a handler may look at it after answering. */
+/* The exchange is over. The request lives on until the end of the turn, so that a handler may look at it after
+ * answering. */
 void request_finished(struct request *request);
 /* Frees what is finished; at the end of a turn. */
 void request_free_finished(struct store *store);

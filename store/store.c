@@ -65,10 +65,11 @@ static void on_stopped(void *context)
 
 static const struct http_server_callbacks public_callbacks = {
     .on_request = on_request, .on_finished = on_finished, .on_stopped = on_stopped};
-static const struct http_server_callbacks admin_callbacks = {.on_request = on_admin_request, .on_finished = on_finished};
+static const struct http_server_callbacks admin_callbacks = {.on_request = on_admin_request,
+                                                             .on_finished = on_finished};
 
-/* Whoever reaches the admin socket may do everything, so its mode lets only our own user (and root) connect: the socket is
- * made under a umask that leaves no moment in which others could. */
+/* Whoever reaches the admin socket may do everything, so its mode lets only our own user (and root) connect: the socket
+ * is made under a umask that leaves no moment in which others could. */
 static int listen_admin(struct store *store)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -162,7 +163,8 @@ static int libraries_init(void)
         return ERROR_SYSTEM;
     /* Objects are read once each; and what a push claims is checked. */
     /* No configuration of this machine or of whoever started us. */
-    static const int levels[] = {GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_GLOBAL};
+    static const int levels[] = {GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG,
+                                 GIT_CONFIG_LEVEL_GLOBAL};
     for (size_t i = 0; i < MEMORY_COUNT(levels); i++)
         git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "");
     git_libgit2_opts(GIT_OPT_ENABLE_CACHING, 0);
@@ -210,7 +212,8 @@ int store_start(struct store *store)
     start_serving(store);
     result = listen_admin(store);
     if (result == 0 && !settings_is_secure(&store->settings) && strcmp(store->settings.host, "localhost") != 0)
-        log_warning("the site is served over plain http: passwords and tokens can be read on the way. Put TLS in front");
+        log_warning(
+            "the site is served over plain http: passwords and tokens can be read on the way. Put TLS in front");
     return result;
 }
 

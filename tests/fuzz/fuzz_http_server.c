@@ -1,5 +1,6 @@
-/* The whole engine: a client's bytes, cut by the first byte of the input, against handlers that answer at once, collect,
- * stream, or leave the request waiting. Nothing may crash, leak or loop, and no exchange may be left behind. */
+/* The whole engine: a client's bytes, cut by the first byte of the input, against handlers that answer at once,
+ * collect, stream, or leave the request waiting. Nothing may crash, leak or loop, and no exchange may be left behind.
+ */
 #include "runtime/http/server.h"
 
 #include <event2/event.h>

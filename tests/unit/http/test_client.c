@@ -159,7 +159,8 @@ static void test_request_bodies(void **state) {
 static void test_framings_of_answers(void **state) {
     struct fixture *fixture = *state;
     start(fixture, "GET", 0);
-    answer(fixture, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+    answer(fixture,
+           "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
     assert_int_equal(fixture->heads, 1);
     assert_body(fixture, "abc");
     start(fixture, "HEAD", 0);
