@@ -23,9 +23,9 @@ struct publish {
     struct channel *hook; /* NULL when it is gone */
     char *actor;          /* owned */
     enum publish_state state;
-    bool settled;         /* the git cage is gone: free when no job runs */
-    bool working;         /* a job runs */
-    int result;           /* of the last job */
+    bool settled; /* the git cage is gone: free when no job runs */
+    bool working; /* a job runs */
+    int result;   /* of the last job */
     uint64_t started_ms;
     /* the push */
     struct buffer path, quarantine; /* of the repository; the folder below objects/ */
@@ -164,8 +164,12 @@ static void accept(struct publish *publish)
     BUFFER_AUTO struct buffer line = BUFFER_EMPTY;
     struct store *store = publish->store;
     struct release_draft draft = {
-        .repository_id = publish->repository.id, .commit = publish->commit, .digest = publish->describe.digest,
-        .bytes = publish->describe.bytes, .card = buffer_view(&publish->card), .message = publish->tree.message,
+        .repository_id = publish->repository.id,
+        .commit = publish->commit,
+        .digest = publish->describe.digest,
+        .bytes = publish->describe.bytes,
+        .card = buffer_view(&publish->card),
+        .message = publish->tree.message,
         .author = publish->tree.author,
     };
     /* A release that is being dropped could have taken the same bundle away a moment ago. */

@@ -202,8 +202,8 @@ static void error_page(struct request *request, int status, const char *sentence
     json_write_member(&context, "message", text_from(sentence));
     json_write_member(&context, "hint", text_from(words->hint));
     buffer_byte(&context, '}');
-    struct request_page page = {.status = status, .template_name = "error", .word = "error",
-                                .title = text_from(words->heading)};
+    struct request_page page = {
+        .status = status, .template_name = "error", .word = "error", .title = text_from(words->heading)};
     request_page(request, &page, &context);
 }
 
@@ -229,8 +229,11 @@ void request_page(struct request *request, const struct request_page *page, cons
     struct text theme = request_cookie(request, "vitrine_theme");
     bool known = text_equal(theme, TEXT("light")) || text_equal(theme, TEXT("dark"));
     struct page composed = {
-        .template_name = page->template_name, .word = page->word, .title = page->title,
-        .description = page->description, .theme = known ? theme : TEXT(""),
+        .template_name = page->template_name,
+        .word = page->word,
+        .title = page->title,
+        .description = page->description,
+        .theme = known ? theme : TEXT(""),
         .user = text_from(request->identity.account.id > 0 ? request->identity.account.name : ""),
         .context = buffer_view(context),
     };

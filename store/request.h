@@ -19,11 +19,11 @@ struct request {
     bool model;                     /* the route is below /<owner>/<name>, not /spaces/… */
     bool api;                       /* errors are JSON, not a page */
     enum request_credential credential;
-    struct identity identity;       /* account.id 0: a stranger */
-    struct text cookie;             /* the session's secret; borrows the head */
-    bool bad_credential;            /* something was shown, and it is not valid */
-    struct buffer lines;            /* header lines that the exchange was decorated with */
-    struct request *next;           /* answered, freed at the end of the turn */
+    struct identity identity; /* account.id 0: a stranger */
+    struct text cookie;       /* the session's secret; borrows the head */
+    bool bad_credential;      /* something was shown, and it is not valid */
+    struct buffer lines;      /* header lines that the exchange was decorated with */
+    struct request *next;     /* answered, freed at the end of the turn */
 };
 
 /* Makes the request of a new exchange and hangs it on exchange->note. NULL when the path is malformed (already

@@ -283,8 +283,7 @@ void store_announce(struct store *store, const struct repository *repository, bo
         channel_send_model_changed(store->infer, 0, &(struct message_model_changed){buffer_view(&name)});
     }
     if (!repository->model && store->gateway != NULL)
-        channel_send_demo_changed(store->gateway, 0,
-                                  &(struct message_demo_changed){(uint64_t)repository->id, deleted});
+        channel_send_demo_changed(store->gateway, 0, &(struct message_demo_changed){(uint64_t)repository->id, deleted});
 }
 
 void store_announce_tokens(struct store *store)

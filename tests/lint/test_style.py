@@ -21,7 +21,7 @@ class Style(unittest.TestCase):
         self.assertEqual([], offenders, "\n" + "\n".join(offenders))
 
     def test_totals(self):
-        """An exemption "total NAME:FLOOR" lowers what is asked for the time being, but never to nothing."""
+        """An exemption "total NAME:LIMIT" eases a limit for the time being, but never to nothing."""
         floors = {name: float(floor) for name, floor in (subject.split(":") for subject in exemptions("total"))}
         offenders = []
         for name, (limit, kind, meaning) in self.budgets.items():
