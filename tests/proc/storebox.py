@@ -210,7 +210,7 @@ class StoreBox:
         log.close()
         self.control = Channel(ours, self.on_control)
         for key, value in {"data": self.data, "share": os.path.join(self.folder, "share"), "host": "localhost",
-                           "site-url": f"http://localhost:{self.port}"}.items():
+                           "site_url": f"http://localhost:{self.port}"}.items():
             self.control.send("launcher_config", key=key, value=value)
         self.gateway = self.connect_peer("GATEWAY")
         self.infer = self.connect_peer("INFER")
