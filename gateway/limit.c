@@ -146,7 +146,9 @@ unsigned limit_take(struct limit_table *table, enum limit_kind kind, const unsig
         entry->tokens -= 1;
         return 0;
     }
-    return (unsigned)((1 - entry->tokens) / per_ms / 1000) + 1;
+    double seconds = (1 - entry->tokens) / per_ms / 1000;
+    unsigned whole = (unsigned)seconds;
+    return whole + (seconds > whole ? 1 : 0);
 }
 
 int limit_parse_address(struct text text, unsigned char ret_address[16]) {
