@@ -20,7 +20,7 @@ static uint64_t next_ms(const struct calls *calls, uint64_t now_ms) {
     uint64_t soonest = session_next_ms(&calls->sessions);
     if (!list_is_empty(&calls->unasked))
         return now_ms;
-    if (!list_is_empty(&calls->busy_workers) && soonest > now_ms + BOUNDS_PULSE_MS)
+    if ((!list_is_empty(&calls->busy_workers) || !list_is_empty(&calls->paused)) && soonest > now_ms + BOUNDS_PULSE_MS)
         soonest = now_ms + BOUNDS_PULSE_MS;
     if (idle && idle->idle_since_ms + worker_idle_ms(idle) < soonest)
         soonest = idle->idle_since_ms + worker_idle_ms(idle);
@@ -53,6 +53,7 @@ static void on_tick(void *context) {
     struct worker *worker;
     calls->tick_ms = UINT64_MAX;
     request_fail_unasked(calls);
+    process_resume(calls, now_ms);
     LIST_EACH(worker, &calls->busy_workers, struct worker, in_busy)
         worker_pulse(worker, now_ms);
     session_tick(&calls->sessions, now_ms);
@@ -117,6 +118,7 @@ static void part_init(struct gateway *gateway) {
     list_init(&calls->every_worker);
     list_init(&calls->busy_workers);
     list_init(&calls->idle_workers);
+    list_init(&calls->paused);
     list_init(&calls->unasked);
     list_init(&calls->streams);
     loop_timer_init(gateway->loop, &calls->tick, on_tick, calls);

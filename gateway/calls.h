@@ -23,6 +23,7 @@ struct calls {
     struct list every_worker;
     struct list busy_workers;      /* with calls, waiting or running */
     struct list idle_workers;      /* warm ones without calls, least recently used first */
+    struct list paused;            /* processes that sent too much and are not read for a while */
     struct map slots;              /* slot → struct process that was not reaped yet */
     uint32_t next_slot;
     struct map requests;           /* question to the store → struct request */

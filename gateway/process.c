@@ -35,6 +35,7 @@ static void process_free(struct process *process) {
     struct calls *calls = process->calls;
     struct message_infer_window_gone gone = {.slot = process->slot};
     map_remove_u64(&calls->slots, process->slot);
+    list_remove(&process->in_paused);
     loop_channel_detach(calls->gateway->loop, process->channel);
     if (process->window_fd >= 0 && calls->gateway->infer)
         channel_send_infer_window_gone(calls->gateway->infer, 0, &gone);
@@ -46,9 +47,42 @@ static void process_free(struct process *process) {
 
 /* ---- its socket ---- */
 
+/* One demo that floods us would slow the calls of all others. Beyond its share it is not read for as long as the excess
+ * takes; it waits in its own write meanwhile, and nothing is lost. */
+static void charge(struct process *process, size_t bytes) {
+    uint64_t now_ms, due_ms;
+    process->used_bytes += bytes + BOUNDS_WORKER_FRAME_COST_BYTES;
+    if (process->used_bytes <= BOUNDS_WORKER_SHARE_BYTES)
+        return;
+    now_ms = clock_now_ms();
+    due_ms = process->used_since_ms + process->used_bytes * BOUNDS_PULSE_MS / BOUNDS_WORKER_SHARE_BYTES;
+    if (due_ms <= now_ms) {
+        process->used_bytes = 0;
+        process->used_since_ms = now_ms;
+        return;
+    }
+    process->paused_until_ms = due_ms;
+    list_append(&process->calls->paused, &process->in_paused);
+    loop_channel_pause(process->channel, true);
+}
+
+void process_resume(struct calls *calls, uint64_t now_ms) {
+    struct process *process;
+    LIST_EACH(process, &calls->paused, struct process, in_paused) {
+        if (process->paused_until_ms > now_ms)
+            continue;
+        list_remove(&process->in_paused);
+        process->used_bytes = 0;
+        process->used_since_ms = now_ms;
+        if (process->channel)
+            loop_channel_pause(process->channel, false);
+    }
+}
+
 static void on_message(void *context, struct message_in *in) {
     struct process *process = context;
     struct worker *worker = process->worker;
+    charge(process, in->body.length);
     if (worker && !report_message(worker, in))
         worker_kill(worker, "it broke the rules of its sandbox");
 }
@@ -131,6 +165,8 @@ struct process *process_start(struct worker *worker) {
     process->worker = worker;
     process->slot = slot;
     process->window_fd = -1;
+    process->used_since_ms = clock_now_ms();
+    list_init(&process->in_paused);
     process->woken_us = clock_now_us();
     map_set_u64(&calls->slots, slot, process);
     if (set_up(process) < 0) {

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "gateway/list.h"
 #include "gateway/watch.h"
 
 struct calls;
@@ -27,6 +28,9 @@ struct process {
     int window_fd;               /* owned: the tensor window */
     uint64_t woken_us;
     struct watch watch;
+    uint64_t used_bytes, used_since_ms; /* what it has sent, against what it may send in that time */
+    uint64_t paused_until_ms;
+    struct list in_paused;       /* it sent too much: nothing is read from it for a while */
 };
 
 /* Asks the zygote for a process. NULL: the zygote is away, or BOUNDS_WORKERS slots are taken. */
@@ -40,6 +44,8 @@ void process_share_window(struct process *process);
 /* What the zygote says. false: about a slot that is not ours. */
 bool process_spawned(struct calls *calls, uint32_t slot, pid_t pid);
 bool process_exited(struct calls *calls, uint32_t slot, uint32_t exit);
+/* Reads again from those whose pause is over. */
+void process_resume(struct calls *calls, uint64_t now_ms);
 /* The zygote died, and all its processes with it. */
 void process_lose_all(struct calls *calls);
 

@@ -87,6 +87,8 @@
 #define BOUNDS_SESSION_SMALL_BYTES 16384
 #define BOUNDS_WORKER_FAILURES 3
 #define BOUNDS_PULSE_MS 50
+#define BOUNDS_WORKER_SHARE_BYTES (2u << 20)    /* read from one worker per pulse */
+#define BOUNDS_WORKER_FRAME_COST_BYTES 256      /* what a frame counts beside its bytes */
 #define BOUNDS_WORKER_WALL_FACTOR 10
 #define BOUNDS_WORKER_CANCEL_MS 5000
 #define BOUNDS_SMALL_BODY_BYTES 16384

@@ -182,6 +182,18 @@ void loop_channel_detach(struct loop *loop, struct channel *channel)
         loop_channel_free(attached);
 }
 
+void loop_channel_pause(struct channel *channel, bool paused)
+{
+    struct loop_channel *attached = (struct loop_channel *)channel;
+
+    if (attached->detached)
+        return;
+    if (paused)
+        event_del(attached->readable);
+    else
+        event_add(attached->readable, NULL);
+}
+
 /* -- the end of a turn -- */
 
 static void loop_append_deferred(struct loop *loop, struct loop_deferred *deferred)

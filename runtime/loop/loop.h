@@ -43,6 +43,8 @@ struct channel *loop_channel_attach(struct loop *loop, int fd, enum message_role
                                     loop_close_callback *on_close, void *context);
 /* Closes it without calling on_close. Safe inside its callbacks; NULL does nothing. */
 void loop_channel_detach(struct loop *loop, struct channel *channel);
+/* While paused nothing is read: the peer that goes on sending waits in its own write. */
+void loop_channel_pause(struct channel *channel, bool paused);
 
 /* -- timers: one-shot, embedded in their owner -- */
 struct loop_timer {

@@ -168,6 +168,30 @@ class Workers(unittest.TestCase):
                 self.assertIn("rules of its sandbox", self.run_function("one", ["x"], 500)["error"])
                 self.wait_for(lambda: self.rig.workers[-1].slot in self.rig.kills)
 
+    def test_a_flood_slows_nobody_else(self):
+        stop = threading.Event()
+        self.addCleanup(stop.set)
+
+        def flood(worker, stream, start):
+            data = json.dumps(["x" * (4 << 20)])
+            while not stop.is_set():
+                worker.send("event_partial", {"data": data}, stream)
+        self.handlers[1] = flood
+        self.rig.join(1, ["x"], "flood")
+        time.sleep(0.5)
+        times = []
+        for _ in range(60):
+            began = time.time()
+            self.rig.get("/healthz")
+            times.append(time.time() - began)
+            time.sleep(0.01)
+        self.assertLess(sorted(times)[45], 0.02)
+
+    def test_a_large_answer_arrives_whole(self):
+        text = "0123456789abcdef" * (6 << 16)
+        self.handlers[1] = say(text)
+        self.assertEqual(self.run_function("one", ["x"])["data"], [text])
+
     def test_a_hanging_handler_is_killed(self):
         burner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
         self.addCleanup(burner.kill)
