@@ -80,6 +80,25 @@ static int launcher_make_folder(const struct launcher *launcher, const char *nam
     return 0;
 }
 
+/* The services run as another user: a private folder above the data would shut them out. */
+static int launcher_check_reach(const struct launcher *launcher)
+{
+    char path[PLACE_PATH_BYTES];
+    struct stat status;
+
+    snprintf(path, sizeof path, "%s", launcher->data);
+    for (char *slash = strrchr(path, '/'); launcher->root && slash && slash != path; slash = strrchr(path, '/')) {
+        *slash = '\0';
+        bool owner = stat(path, &status) == 0 && status.st_uid == launcher->uid;
+        if (owner || status.st_mode & S_IXOTH)
+            continue;
+        fprintf(stderr, "vitrine serve: the services run as user %u, who may not pass through %s; choose another --data, "
+                        "or chmod o+x it\n", launcher->uid, path);
+        return ERROR_FORBIDDEN;
+    }
+    return 0;
+}
+
 static int launcher_prepare_data(struct launcher *launcher)
 {
     static const char *const folders[] = {"/repos", "/bundles", "/files", "/tmp"};
@@ -89,7 +108,7 @@ static int launcher_prepare_data(struct launcher *launcher)
         return launcher_say(wanted);
     if (!realpath(wanted, launcher->data))
         return launcher_say(wanted);
-    if (launcher_make_folder(launcher, "") < 0)
+    if (launcher_check_reach(launcher) < 0 || launcher_make_folder(launcher, "") < 0)
         return ERROR_SYSTEM;
     for (size_t i = 0; i < MEMORY_COUNT(folders); i++)
         if (launcher_make_folder(launcher, folders[i]) < 0)
