@@ -35,7 +35,7 @@ class Gate:
     def __call__(self, worker, stream, start):
         worker.send("event_progress", {"progress_data": '[{"progress":0.1}]'}, stream)
         self.entered.release()
-        self.open.wait(10)
+        self.open.wait(30)
         worker.done(stream, [json.loads(start["data"])[0]])
 
 
@@ -155,6 +155,15 @@ class Calls(unittest.TestCase):
             if message["msg"] == "process_completed":
                 answers[message["event_id"]] = message["output"]["data"]
         self.assertEqual([answers[i] for i in ids], [[f"{i}"] for i in range(20)])
+        stream.close()
+
+    def test_heartbeats(self):
+        self.rig.join(5, ["a"], self.session)
+        stream, began = self.rig.stream(self.session), time.time()
+        self.assertEqual(stream.until("heartbeat")[-1], {"msg": "heartbeat"})
+        self.assertLess(time.time() - began, 16)
+        self.gate.open.set()
+        self.assertTrue(stream.until("process_completed")[-1]["success"])
         stream.close()
 
     # ---- one reply ----
