@@ -92,8 +92,10 @@ static int launcher_check_reach(const struct launcher *launcher)
         bool owner = stat(path, &status) == 0 && status.st_uid == launcher->uid;
         if (owner || status.st_mode & S_IXOTH)
             continue;
-        fprintf(stderr, "vitrine serve: the services run as user %u, who may not pass through %s; choose another --data, "
-                        "or chmod o+x it\n", launcher->uid, path);
+        fprintf(stderr,
+                "vitrine serve: the services run as user %u, who may not pass through %s; choose another --data, "
+                "or chmod o+x it\n",
+                launcher->uid, path);
         return ERROR_FORBIDDEN;
     }
     return 0;

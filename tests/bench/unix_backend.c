@@ -20,10 +20,10 @@ static struct {
     char bytes[REQUEST_BYTES];
 } connections[CONNECTIONS];
 
-static const char answer[] =
-    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 126\r\n\r\n"
-    "{\"data\":[\"a\"],\"is_generating\":false,\"duration\":0.000060,\"average_duration\":0.000057,\"render_config\":null,"
-    "\"changed_state_ids\":[]}";
+static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 126\r\n\r\n"
+                             "{\"data\":[\"a\"],\"is_generating\":false,\"duration\":0.000060,\"average_duration\":0."
+                             "000057,\"render_config\":null,"
+                             "\"changed_state_ids\":[]}";
 
 /* Answers every complete request in the connection's buffer. */
 static void answer_all(int fd) {
@@ -40,7 +40,8 @@ static void answer_all(int fd) {
 }
 
 static void on_readable(int fd) {
-    ssize_t count = recv(fd, connections[fd].bytes + connections[fd].length, REQUEST_BYTES - connections[fd].length, MSG_DONTWAIT);
+    ssize_t count =
+        recv(fd, connections[fd].bytes + connections[fd].length, REQUEST_BYTES - connections[fd].length, MSG_DONTWAIT);
     if (count > 0) {
         connections[fd].length += (size_t)count;
         answer_all(fd);

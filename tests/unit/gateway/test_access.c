@@ -22,8 +22,11 @@ static struct json line_of(const char *target, struct buffer *line, int code) {
     buffer_clear(&bytes);
     buffer_format(&bytes, "GET %s HTTP/1.1\r\nHost: a\r\nCookie: secret\r\n\r\n", target);
     assert_true(http_head_parse_request(&parser, buffer_view(&bytes)) > 0);
-    const struct http_exchange exchange = {
-        .head = parser.head, .peer = &peer, .status = 200, .body_sent = 12345678901, .started_us = clock_now_us() - 2500};
+    const struct http_exchange exchange = {.head = parser.head,
+                                           .peer = &peer,
+                                           .status = 200,
+                                           .body_sent = 12345678901,
+                                           .started_us = clock_now_us() - 2500};
     access_format(line, &exchange, NULL, code);
     assert_int_equal(line->data[line->length - 1], '\n');
     assert_int_equal(json_parse(&json, text_head(buffer_view(line), line->length - 1), NULL), 0);

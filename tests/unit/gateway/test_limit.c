@@ -29,7 +29,8 @@ static int teardown(void **state) {
     return 0;
 }
 
-static unsigned take_many(struct limit_table *table, const unsigned char address[16], unsigned count, uint64_t now_ms) {
+static unsigned take_many(struct limit_table *table, const unsigned char address[16], unsigned count, uint64_t now_ms)
+{
     unsigned taken = 0;
     for (unsigned i = 0; i < count; i++)
         taken += limit_take(table, LIMIT_REQUEST, address, 0, now_ms) == 0;
