@@ -27,6 +27,7 @@ class Machine:
 
     def __init__(self, suite):
         self.root = tempfile.mkdtemp(prefix=f"vitrine-{suite}-", dir=os.environ.get("TMPDIR", "/var/tmp"))
+        os.chmod(self.root, 0o755)
         subprocess.run(["debootstrap", "--variant=minbase", suite, self.root, mirror()], check=True, stdout=subprocess.DEVNULL,
                        timeout=600)
         for pattern in ("/etc/resolv.conf", "/etc/hosts", "/etc/npmrc", "/etc/apt/apt.conf.d/*", "/usr/local/share/ca-certificates/*",
