@@ -1,3 +1,7 @@
+/* The access log. A line is put together by hand: it is written for every request, and printf and a calendar
+ * computation would cost as much as answering. Nobody who reads the log slowly may slow the server down:
+ * what standard output does not take at once waits in a bounded buffer, and beyond it lines are dropped and
+ * counted. */
 #include "gateway/access.h"
 
 #include <poll.h>

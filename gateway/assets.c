@@ -1,3 +1,6 @@
+/* The kit's files. They are mapped once, before the process gives up opening files, and answered from there.
+ * Which form a client gets is decided by our order of preference, not by its weights: the smallest it
+ * accepts at all. */
 #include "gateway/assets.h"
 
 #include <fcntl.h>

@@ -1,3 +1,15 @@
+/* Lookups and their cache.
+ *
+ *   key (label or owner/name) ──▶ demo ──▶ release it shows now
+ *                       └───────────────▶ release of a preview
+ *
+ * A miss asks the store (demo_lookup), learns the release, and asks for its bundle (bundle_open) unless it
+ * is mapped already; requests for the same key wait together. demo_changed makes a demo stale: the next
+ * visit asks again, and a demo that is awake is asked for at once, so that its worker is replaced now and
+ * not at the next visit.
+ *
+ * While the store is away stale answers are better than none. When it comes back everything is stale,
+ * because it may have changed its mind while nobody listened. */
 #include "gateway/demo.h"
 
 #include <stdlib.h>

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gateway/demo.h"
+#include "gateway/status.h"
 #include "runtime/base/memory.h"
 
 static const struct {
@@ -147,7 +148,7 @@ bool files_reply(struct http_exchange *exchange, struct demo_route *route, struc
 static void reply_missing(struct http_exchange *exchange, struct demo_route *route) {
     struct bundle_entry entry;
     if (bundle_find(&route->release->bundle, TEXT("404.html"), &entry) < 0) {
-        http_reply_error(exchange, 404, "there is no such file in this demo");
+        status_reply(route, 404, "There is no such page", "This demo has no file of that name.");
         return;
     }
     http_reply(exchange, 404, TEXT("Content-Type: text/html; charset=utf-8\r\nCache-Control: no-cache\r\n"),

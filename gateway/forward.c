@@ -8,6 +8,7 @@
 #include "gateway/gateway.h"
 #include "gateway/headers.h"
 #include "gateway/list.h"
+#include "gateway/status.h"
 #include "runtime/base/bounds.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
@@ -185,15 +186,15 @@ static void finish_call(struct forward_call *call) {
 
 /* Nobody answers: say so, or break off what has begun. */
 static void fail_call(struct forward_call *call, int status, const char *sentence) {
-    struct http_exchange *exchange = call->exchange;
+    struct demo_route *route = call->route;
     bool started = call->started;
     if (call->client)
         drop_client(call->forward, call->client);
     finish_call(call);
     if (started)
-        http_respond_abort(exchange);
+        http_respond_abort(route->exchange);
     else
-        http_reply_error(exchange, status, sentence);
+        status_reply(route, status, "One moment", sentence);
 }
 
 void forward_start(struct forward *forward, struct http_exchange *exchange, struct demo_route *route,

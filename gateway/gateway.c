@@ -45,6 +45,7 @@ static void peer_lost(struct gateway *gateway, enum gateway_peer peer) {
     if (peer == GATEWAY_PEER_STORE) {
         gateway->store_answers = false;
         demo_store_lost(&gateway->demos);
+        identity_store_lost(&gateway->identities);
         if (gateway->forward)
             forward_reset(gateway->forward);
     }
@@ -64,7 +65,8 @@ static void on_peer_message(void *context, struct message_in *message) {
     struct gateway *gateway = link->gateway;
     if (link->peer == GATEWAY_PEER_STORE)
         gateway->store_answers = true;
-    if (link->peer == GATEWAY_PEER_STORE && demo_message(&gateway->demos, message))
+    if (link->peer == GATEWAY_PEER_STORE &&
+        (demo_message(&gateway->demos, message) || identity_message(&gateway->identities, message)))
         return;
     if (gateway->started && calls_part.message && calls_part.message(gateway, link->peer, message))
         return;
@@ -188,6 +190,7 @@ void gateway_init(struct gateway *gateway, struct loop *loop) {
     for (size_t i = 0; i < MEMORY_COUNT(gateway->listeners); i++)
         gateway->listeners[i] = -1;
     demo_table_init(&gateway->demos, gateway);
+    identity_table_init(&gateway->identities, gateway);
 }
 
 void gateway_listen(struct gateway *gateway, int fd) {
@@ -283,6 +286,7 @@ void gateway_release(struct gateway *gateway) {
     gateway->store = gateway->zygote = gateway->infer = NULL;
     forward_free(gateway->forward);
     demo_table_release(&gateway->demos);
+    identity_table_release(&gateway->identities);
     assets_free(gateway->assets);
     limit_free(gateway->limits);
     metrics_free(gateway->metrics);

@@ -8,6 +8,7 @@
 #define GATEWAY_GATEWAY_H
 
 #include "gateway/demo.h"
+#include "gateway/identity.h"
 #include "gateway/route.h"
 #include "gateway/site.h"
 #include "runtime/http/server.h"
@@ -35,6 +36,7 @@ struct gateway {
     struct channel *store, *zygote, *infer; /* NULL while that peer is away */
     struct site site;             /* how this server is called from outside */
     struct demo_table demos;
+    struct identity_table identities;
     struct assets *assets;
     struct forward *forward;
     struct limit_table *limits;

@@ -35,7 +35,7 @@ static const struct {
     {DEMOS | ON(ASSET), "Access-Control-Allow-Origin: *\r\n"},
     {DEMOS, "Access-Control-Expose-Headers: *\r\n"},
     {ON(SITE_FILE), "Content-Security-Policy: sandbox; default-src 'none'; style-src 'unsafe-inline'\r\n"},
-    {ON(ASSET), "Content-Security-Policy: default-src 'none'\r\n"},
+    {ON(ASSET), "Content-Security-Policy: sandbox; default-src 'none'\r\n"},
 };
 
 static const struct text owned[] = {

@@ -1,3 +1,7 @@
+/* Token buckets. A bucket holds at most `burst` periods' worth of tokens and fills continuously; it is
+ * looked at only when somebody takes from it, so that buckets cost no timer. All entries stand in one table
+ * and one list, the least recently used first: when the table is full the oldest is forgotten, never one
+ * that still counts open connections. */
 #include "gateway/limit.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,5 @@
+/* Counters live where things happen; this file adds those that need a request's end, and writes all of them.
+ * Histogram buckets are counted apart and summed when somebody asks. */
 #include "gateway/metrics.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* Pages of demos. All of a page but its head was computed when the demo was published; the head changes with
+ * the kit and the asked colours. Both are put together on the first visit and stay with the release,
+ * compressed too, so that a visit costs as much as a static file and starts nothing. */
 #include "gateway/page.h"
 
 #include <zlib.h>

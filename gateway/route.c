@@ -78,7 +78,6 @@ static const struct route demo_routes[] = {
     {"config", GET, ROUTE_FREE, false, page_serve_config},
     {"gradio_api/info", GET, ROUTE_FREE, false, page_serve_info},
     {"info", GET, ROUTE_FREE, false, page_serve_info},
-    {"-/kit/*", GET, ROUTE_FREE, true, serve_kit},
     {"*", GET, ROUTE_FREE, true, files_serve},
 };
 
@@ -192,7 +191,7 @@ static void run(struct demo_route *route, const struct route *row, unsigned allo
     if (!row && allowed)
         reply_method(exchange, allowed);
     else if (!row)
-        http_reply_error(exchange, 404, "There is no such address in this demo.");
+        status_reply(route, 404, "There is no such page", "This demo has nothing at this address.");
     else if (take_token(route, row->bucket))
         row->handler(route->gateway, exchange, route);
 }
@@ -214,8 +213,7 @@ static void run_site(struct demo_route *route) {
     unsigned allowed = 0;
     const struct route *row = find_route(site_routes, MEMORY_COUNT(site_routes), route, &allowed);
     if (is_forged(route))
-        http_reply_error(route->exchange, 403,
-                         "This request came from a page of another site and was not carried out.");
+        status_reply(route, 403, "Not carried out", "This request came from a page of another site.");
     else
         run(route, row, allowed);
 }
@@ -239,6 +237,31 @@ static void run_demo(struct demo_route *route) {
 
 /* ---- from host and path to a demo ---- */
 
+/* A private demo, and a release that is not the live one, are for their owner: for anybody else they are not there. */
+static void on_identity(void *context, const struct identity *identity) {
+    struct demo_route *route = context;
+    route->who = NULL;
+    if (!identity)
+        status_reply_no_demo(route, ERROR_BUSY);
+    else if (identity->name && strcmp(identity->name, route->demo->owner) == 0)
+        run_demo(route);
+    else
+        status_reply_no_such_demo(route);
+}
+
+static void ask_who(struct demo_route *route) {
+    struct text token = identity_token(route->exchange);
+    if (route->exchange->head.method == HTTP_OPTIONS) {
+        reply_preflight(route->exchange);
+    } else if (token.length == 0) {
+        status_reply_no_such_demo(route);
+    } else {
+        struct identity_query *query = identity_ask(&route->gateway->identities, token, on_identity, route);
+        if (query)
+            route->who = query;
+    }
+}
+
 static void on_demo(void *context, int result, struct demo *demo, struct release *release) {
     struct demo_route *route = context;
     struct http_exchange *exchange = route->exchange;
@@ -250,19 +273,32 @@ static void on_demo(void *context, int result, struct demo *demo, struct release
     }
     if (release)
         route->release = release_hold(release);
-    /* Until somebody may be let in, a private demo is not there. */
-    if (demo && demo->is_private)
-        result = ERROR_NOT_FOUND;
-    else if (demo && demo->is_paused)
+    bool hidden = demo && (demo->is_private || (release && release->id != demo->release_id));
+    if (result == 0 && demo->is_paused)
         result = ERROR_FORBIDDEN;
-    if (result == 0)
+    if (hidden && result != 0)
+        status_reply_no_such_demo(route);
+    else if (hidden)
+        ask_who(route);
+    else if (result == 0)
         run_demo(route);
     else
         status_reply_no_demo(route, result);
 }
 
+/* The kit is the same for every demo and also dresses the page that says that there is none. */
+static bool serve_kit_of_any(struct demo_route *route) {
+    if (!text_starts(route->path, TEXT("-/kit/")) || !(mask_of(&route->exchange->head) & GET))
+        return false;
+    route->rest = text_skip(route->path, 6);
+    serve_kit(route->gateway, route->exchange, route);
+    return true;
+}
+
 static void find_demo(struct demo_route *route, enum demo_by by, struct text name) {
     http_exchange_decorate(route->exchange, text_from(route->gateway->path_headers));
+    if (serve_kit_of_any(route))
+        return;
     struct demo_query *query = demo_find(&route->gateway->demos, by, name, on_demo, route);
     /* A cached answer came already, and the route may be gone with its exchange. */
     if (query)
@@ -279,7 +315,7 @@ static bool has_control(struct text text) {
 /* The path below the base, decoded once. false: it was malformed and is answered. */
 static bool decode(struct demo_route *route, struct text path) {
     if (encode_path(&route->decoded, path) < 0 || has_control(buffer_view(&route->decoded))) {
-        http_reply_error(route->exchange, 400, "This address is malformed.");
+        status_reply(route, 400, "This address is malformed", "It has parts that no page here can have.");
         return false;
     }
     struct text decoded = buffer_view(&route->decoded);
@@ -345,7 +381,7 @@ static void dispatch_site(struct demo_route *route) {
     if (base_length) {
         dispatch_path_demo(route, base_length, name);
     } else if (!site_path_is_safe(path) && !text_equal(path, TEXT("*"))) {
-        http_reply_error(route->exchange, 400, "This address is malformed.");
+        status_reply(route, 400, "This address is malformed", "It has parts that no page here can have.");
     } else {
         copy_base(route, TEXT("/"));
         route->path = text_skip(path, 1);
@@ -368,6 +404,7 @@ static struct demo_route *new_route(struct gateway *gateway, struct http_exchang
     memset(route, 0, offsetof(struct demo_route, base));
     memset(&route->decoded, 0, sizeof(route->decoded));
     route->query = NULL;
+    route->who = NULL;
     route->base[0] = '\0';
     route->gateway = gateway;
     route->exchange = exchange;
@@ -404,6 +441,8 @@ void route_dispatch(void *context, struct http_exchange *exchange) {
 static void free_route(struct demo_route *route) {
     if (route->query)
         demo_query_cancel(route->query);
+    if (route->who)
+        identity_query_cancel(route->who);
     release_drop(route->release);
     demo_drop(route->demo);
     demo_lines_drop(route->lines);

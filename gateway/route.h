@@ -47,7 +47,8 @@ struct demo_route {
     /* ---- route.c, gateway.c ---- */
     unsigned char address[16];   /* the client's */
     struct buffer decoded;
-    struct demo_query *query;    /* while the store is asked */
+    struct demo_query *query;    /* while the store is asked for the demo */
+    struct identity_query *who;  /* … and for who may see it */
 };
 
 /* Finds out what the request is for, then calls the handler, now or when the store has answered. The server's

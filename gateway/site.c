@@ -1,3 +1,5 @@
+/* Host names. What arrives in Host was typed by a stranger and may be anything; nothing that we print ever
+ * comes from it before it was found among the names that the operator gave us. */
 #include "gateway/site.h"
 
 #include <arpa/inet.h>

@@ -37,7 +37,7 @@ void status_serve_metrics(struct gateway *gateway, struct http_exchange *exchang
 
 static void write_page(struct demo_route *route, int status, const char *heading, const char *sentence,
                        struct buffer *out) {
-    const char *style = assets_name(route->gateway->assets, "kit.css");
+    const char *style = assets_name(route->gateway->assets, "site.css");
     buffer_format(out,
                   "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -47,11 +47,14 @@ static void write_page(struct demo_route *route, int status, const char *heading
         buffer_format(out, "<link rel=\"stylesheet\" href=\"%s-/kit/%s\">\n", route->base[0] ? route->base : "/",
                       style);
     buffer_format(out,
-                  "</head>\n<body class=\"vt-demo-page\">\n<main class=\"vt-app vt-error-page\">\n"
+                  "</head>\n<body class=\"vt-site vt-page-error\">\n<main class=\"vt-main\">\n"
+                  "<section class=\"vt-narrow vt-error-page\">\n"
                   "<p class=\"vt-error-status\" aria-hidden=\"true\">%d</p>\n<h1>%s</h1>\n<p class=\"vt-lead\">",
                   status, heading);
     encode_html(out, text_from(sentence));
-    buffer_format(out, "</p>\n<p><a href=\"%s/\" target=\"_top\">All demos</a></p>\n</main>\n</body>\n</html>\n",
+    buffer_format(out,
+                  "</p>\n<p><a class=\"vt-button vt-primary vt-md\" href=\"%s/\" target=\"_blank\" rel=\"noopener\">"
+                  "All demos</a></p>\n</section>\n</main>\n</body>\n</html>\n",
                   route->gateway->site.url);
 }
 
@@ -75,12 +78,16 @@ void status_reply_unknown_host(struct demo_route *route) {
     status_reply(route, 421, "Not this server", sentence.data);
 }
 
+void status_reply_no_such_demo(struct demo_route *route) {
+    status_reply(route, 404, "There is no such demo", "There is no demo at this address.");
+}
+
 /* A demo without a release: its stage says how far it is. */
 static void reply_unpublished(struct demo_route *route) {
     const struct demo *demo = route->demo;
     struct buffer BUFFER_AUTO sentence = BUFFER_EMPTY;
-    if (!demo || demo->is_private) {
-        status_reply(route, 404, "There is no such demo", "There is no demo at this address.");
+    if (!demo) {
+        status_reply_no_such_demo(route);
         return;
     }
     buffer_format(&sentence, "%s/%s has no release that works yet", demo->owner, demo->name);

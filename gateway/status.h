@@ -13,6 +13,8 @@ void status_serve_metrics(struct gateway *gateway, struct http_exchange *exchang
 void status_reply_unknown_host(struct demo_route *route);
 /* The demo of the address cannot be shown: `result` of demo_find(), ERROR_FORBIDDEN when it is paused. */
 void status_reply_no_demo(struct demo_route *route, int result);
+/* There is none, or not for this visitor: the two must look the same. */
+void status_reply_no_such_demo(struct demo_route *route);
 /* A page with the kit's looks for browsers, {"detail", "error"} for programs. */
 void status_reply(struct demo_route *route, int status, const char *heading, const char *sentence);
 

@@ -1,3 +1,9 @@
+/* The client's side of HTTP, for our own processes. The peer is one of them, but it carries what strangers
+ * wrote: its answers are parsed as strictly as a stranger's requests.
+ *
+ * A connection that ends in any way but the clean one (an answer before the request was out, bytes nobody
+ * asked for, a framing that broke) is never used again: `closed` says so, and http_client_is_ready() tells
+ * the owner. */
 #include "runtime/http/client.h"
 
 #include <errno.h>

@@ -1,3 +1,17 @@
+/* The life of a client's connection.
+ *
+ *         first byte            head complete              answered, body read
+ *   IDLE ────────────▶ HEAD ─────────────────▶ BUSY ─────────────────────────────▶ IDLE …
+ *                        │ refused               │ Connection: close, or refused
+ *                        └───────────┬───────────┘
+ *                                    ▼ output sent
+ *                          closed, or LINGER ──▶ closed
+ *
+ * Bytes are read into the server's scratch and handed on at once; only what cannot be used yet (half a head,
+ * the next request while one is under way) is copied to `held`. So an idle connection has no buffer at all.
+ *
+ * Requests of one connection are handled strictly one after the other. RFC 9112 allows to run pipelined ones
+ * side by side only when all are safe, no browser pipelines, and order by waiting needs no queue of answers. */
 #include "runtime/http/connection.h"
 
 #include <errno.h>

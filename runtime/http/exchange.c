@@ -1,3 +1,11 @@
+/* The request's side of an exchange: its body on the way to the handler, and its end.
+ *
+ * The handler decides when the body is read. Until it asks, bytes stay with the connection, which stops
+ * reading the socket when it holds enough: back-pressure reaches the client without anybody counting.
+ *
+ * An exchange ends in exactly one of two ways, and both end in exchange_free():
+ *   answered   the last byte of the answer is queued (http_exchange_answered); what the client still sends is dropped
+ *   aborted    the client left, broke the rules or was too slow (http_exchange_abort, fail) */
 #include "runtime/http/exchange.h"
 
 #include <stdlib.h>

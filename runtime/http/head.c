@@ -1,3 +1,12 @@
+/* How a head is read.
+ *
+ * A head is parsed from its first byte whenever new bytes complete a line; no state is kept in between, so a connection
+ * that waits for the rest of a head holds nothing but its bytes. A partial last line is looked at too, because a client
+ * that speaks another protocol (TLS to a plain port, say) would otherwise sit there until the clock runs out.
+ *
+ * Strictness is what keeps two servers in a row from disagreeing about where a request ends. Whenever RFC 9110 or 9112
+ * lets a server choose between repairing and refusing, this one refuses: a repaired message is one that somebody else
+ * may have repaired differently. */
 #include "runtime/http/head.h"
 
 #include <string.h>

@@ -1,3 +1,9 @@
+/* What waits to be sent.
+ *
+ * Answers of one turn are collected here and leave with one system call. Small pieces are copied together,
+ * because an iovec of its own costs more than moving some hundred bytes; large ones that live elsewhere (a
+ * mapped bundle) are only referred to; stretches of files go from the page cache to the socket without being
+ * mapped at all. */
 #include "runtime/http/output.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+/* Which part of a representation a request asks for. Whatever is unusual gets the whole: a server may always
+ * ignore Range, and a client that asked for several ranges copes with one answer. */
 #include "runtime/http/range.h"
 
 static struct text without_weak(struct text tag) {

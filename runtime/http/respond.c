@@ -1,3 +1,8 @@
+/* The answer's side of an exchange.
+ *
+ * A head is put together in one piece: its parts are slices whose lengths are summed first, then copied
+ * once. Nothing on this path goes through printf; at a hundred thousand answers a second its parsing of
+ * formats would be the largest item of our own in a profile. */
 #include "runtime/http/exchange.h"
 
 #include <stdlib.h>

@@ -1,3 +1,14 @@
+/* The engine around the connections: accepting, the clock, the end of a turn.
+ *
+ * Time: a wheel of 64 one-second slots instead of a timer for each connection. Moving a deadline later costs
+ * nothing (the connection is found in its old slot, and put where it belongs now); only an earlier one moves
+ * at once. A second of inaccuracy is nothing to limits of ten seconds and more, and the clock stands still
+ * when nobody waits.
+ *
+ * Turn: whoever has something to send or to decide is put on the dirty list; an event that libevent calls
+ * behind all others of the turn walks it. Writing there, and only there, is what gathers pipelined answers,
+ * and the answers of many workers, into one system call for each client; freeing there, and only there, is
+ * what lets handlers be careless. */
 #include "runtime/http/server.h"
 
 #include <errno.h>

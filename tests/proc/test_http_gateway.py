@@ -95,6 +95,12 @@ class Demos(Gateway):
             _, _, headers = self.rig.get(f"/spaces/{demo}/-/")
             self.assertIn("sandbox", headers["Content-Security-Policy"], demo)
 
+    def test_kit_is_there_for_every_demo(self):
+        lookups = len(self.rig.lookups)
+        for label in ("ann-rig", "no-body"):
+            self.assertIn(b"another version", self.rig.demo(label, "/-/kit/none.js")[1])
+        self.assertEqual(len(self.rig.lookups), lookups)
+
     def test_unknown_demo(self):
         self.assertEqual(self.rig.demo("no-body")[0], 404)
         status, body, headers = self.rig.demo("no-body", headers=BROWSER)
@@ -113,8 +119,22 @@ class Demos(Gateway):
         self.assertEqual(self.rig.demo("eve-broken")[0], 500)
         self.assertEqual(self.rig.demo("ann-rig")[0], 200)
 
-    def test_preview_of_another_release(self):
-        self.assertIn(b"<p>before</p>", self.rig.demo("ann-rig--abcdef0")[1])
+    def test_owner_sees_a_private_demo_with_a_token(self):
+        self.assertEqual(self.rig.demo("eve-secret", headers={"Authorization": "Bearer hf_eve"})[0], 200)
+        for wrong in ("Bearer hf_ann", "Bearer hf_nobody", "Bearer ", "Basic hf_eve", "Bearer " + "x" * 1000):
+            self.assertEqual(self.rig.demo("eve-secret", headers={"Authorization": wrong})[0], 404, wrong)
+        count = sum(1 for name, _ in self.rig.store_seen if name == "identify")
+        self.rig.demo("eve-secret", headers={"Authorization": "Bearer hf_eve"})
+        self.assertEqual(sum(1 for name, _ in self.rig.store_seen if name == "identify"), count)
+        self.rig.store.send("tokens_changed")
+        time.sleep(0.1)
+        self.rig.demo("eve-secret", headers={"Authorization": "Bearer hf_eve"})
+        self.assertEqual(sum(1 for name, _ in self.rig.store_seen if name == "identify"), count + 1)
+
+    def test_preview_of_another_release_is_for_the_owner(self):
+        self.assertEqual(self.rig.demo("ann-rig--abcdef0")[0], 404)
+        self.assertEqual(self.rig.demo("ann-rig--abcdef0", headers={"Authorization": "Bearer hf_eve"})[0], 404)
+        self.assertIn(b"<p>before</p>", self.rig.demo("ann-rig--abcdef0", headers={"Authorization": "Bearer hf_ann"})[1])
         self.assertIn(b"<p>rig</p>", self.rig.demo("ann-rig")[1])
 
     def test_answers_are_cached_until_the_store_says_otherwise(self):
