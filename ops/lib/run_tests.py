@@ -140,11 +140,11 @@ def suite_lua(long):
     return rows
 
 
-def unittest_rows(suite, sources, timeout, preset="release"):
+def unittest_rows(suite, sources, timeout, preset="release", python=sys.executable):
     rows = []
     for source in sources:
         stem = os.path.splitext(os.path.basename(source))[0]
-        status, output = run(f"{suite}-{stem}", [sys.executable, path("ops", "lib", "run_unittest.py"), source], timeout,
+        status, output = run(f"{suite}-{stem}", [python, path("ops", "lib", "run_unittest.py"), source], timeout,
                              env=environment(preset))
         reports = [json.loads(line[len(MARK):]) for line in output.splitlines() if line.startswith(MARK)]
         rows += [(row["status"], row["name"], row["detail"]) for row in reports]
@@ -168,12 +168,12 @@ def suite_lint(long):
 
 
 def suite_examples(long):
-    sources = []
+    """The tests that stand beside an example. They use Debian's own Python packages, so they run in Debian's Python."""
+    rows = []
     for name in sorted(os.listdir(path("examples"))):
-        for folder in (f"examples/{name}", f"examples/{name}/tests", f"tests/examples/{name}"):
-            sources += files(folder, "test_*.py")
-    sources += files("tests/examples", "test_*.py")
-    return [row for row in [build("release")] if row] or unittest_rows("examples", sources, 300)
+        for folder in (f"examples/{name}", f"examples/{name}/model"):
+            rows += unittest_rows(f"examples-{name}", files(folder, "test*.py"), 600, python="/usr/bin/python3")
+    return rows
 
 
 TAP_POINT = re.compile(r"^(?P<indent> *)(?P<bad>not )?ok \d+ - (?P<title>.*?)(?: # (?P<skip>SKIP.*))?\n"

@@ -65,8 +65,8 @@ class Bare:
         cls.machine = Machine(cls.suite)
         cls.addClassCleanup(cls.machine.remove)
 
-    def start(self, log, *options):
-        process = self.machine.command("/src/ops/up", "--port", self.port, *options, stdout=log, stderr=log)
+    def start(self, log, *before):
+        process = self.machine.command(*before, "/src/ops/up", "--port", self.port, stdout=log, stderr=log)
         began = time.monotonic()
         while True:
             with open(log.name, errors="replace") as text:
@@ -98,6 +98,21 @@ class Bare:
             print(f"{self.suite}: second start {seconds:.1f} s")
             self.assertNotIn("publishing", words)
             self.assertLess(seconds, 5)
+            self.stop(process)
+
+    def test_user_with_sudo(self):
+        """An ordinary account: packages through sudo, everything else, sandbox included, with its own rights."""
+        prepare = ("apt-get update -qq && apt-get install -y -qq sudo && useradd --create-home ann && chown -R ann /src && "
+                   "echo 'ann ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/ann")
+        self.assertEqual(0, self.machine.command("sh", "-c", prepare, stdout=subprocess.DEVNULL).wait(300))
+        with tempfile.NamedTemporaryFile("w") as log:
+            process, words, seconds = self.start(log, "runuser", "-u", "ann", "--", "env", "HOME=/home/ann")
+            self.addCleanup(self.stop, process)
+            print(f"{self.suite}: start as an ordinary user {seconds:.0f} s")
+            answer = subprocess.run(["curl", "-s", "-X", "POST", "-H", "Content-Type: application/json", "-d", '{"data": ["Ann", "English", 0]}',
+                                     f"http://localhost:{self.port}/spaces/vitrine/greeter/-/gradio_api/run/greet"],
+                                    capture_output=True, text=True)
+            self.assertIn("Ann", answer.stdout)
             self.stop(process)
 
     def test_unit_tests(self):

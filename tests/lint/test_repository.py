@@ -24,9 +24,8 @@ class Repository(unittest.TestCase):
 
     def test_no_machine_paths(self):
         """Nothing says where this checkout lies."""
-        own = [re.escape(ROOT), re.escape(os.path.dirname(ROOT)) + "/"] if os.path.dirname(ROOT) != "/" else [re.escape(ROOT)]
-        # Word borders keep a checkout in a folder with an everyday name from matching every address that contains it.
-        pattern = re.compile(r"(?<![\w.<>$}-])(?:" + "|".join(own) + r"|/root/)")
+        # The borders keep a checkout in a folder with an everyday name from matching every address that contains it.
+        pattern = re.compile(r"(?<![\w.<>$}-])(?:" + re.escape(ROOT) + r"(?![\w.-])|/root/)")
         self.empty([f"{name}: {match.group()}" for name, text in text_files() for match in [pattern.search(text)]
                     if match and name != OWN and not exempt("file_text", name)])
 
