@@ -184,11 +184,12 @@ int database_run(struct database *database, const char *sql, const char *format,
     va_start(arguments, format);
     query_start_list(&query, database, sql, format, arguments);
     va_end(arguments);
+    int before = sqlite3_total_changes(database->handle);
     int result;
     do
         result = database_query_step(&query);
     while (result > 0);
-    if (result == 0)
+    if (result == 0 && sqlite3_total_changes(database->handle) != before) /* else the count is an earlier statement's */
         result = sqlite3_changes(database->handle);
     database_query_finish(&query);
     return result;
