@@ -1,3 +1,6 @@
+/* A release's files. They are slices of a mapping that is immutable by construction (a bundle is never
+ * truncated, only unlinked), so an answer refers to them instead of copying, and holds the release until its
+ * last byte has left. */
 #include "gateway/files.h"
 
 #include <string.h>

@@ -1,3 +1,11 @@
+/* Requests on their way to the store and back.
+ *
+ * Each side can be slower than the other. A write that says ERROR_AGAIN pauses the reader of the opposite
+ * side, and on_drain of the one resumes the other: at most two high marks of bytes are under way for each
+ * direction, however large the push or the download.
+ *
+ *   client ──▶ exchange ──on_request_data──▶ http_client ──▶ store
+ *   client ◀── exchange ◀─on_response_data── http_client ◀── store */
 #include "gateway/forward.h"
 
 #include <stdio.h>

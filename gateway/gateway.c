@@ -1,3 +1,9 @@
+/* Starting, stopping, and the peers in between.
+ *
+ * The launcher hands over configuration, channels and listeners in messages; nothing is opened before
+ * launcher_start, and nothing after it but what comes as a descriptor. Any peer may die and come back at any
+ * time: its channel is NULL in between, questions under way are answered ERROR_BUSY, and what is known
+ * already stays usable. */
 #include "gateway/gateway.h"
 
 #include <stdlib.h>

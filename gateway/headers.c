@@ -1,3 +1,12 @@
+/* The policy of each surface. What is shown where:
+ *
+ *   the site        our own pages, with accounts: no inline script, no foreign resource, never framed
+ *   a demo          its own origin; any page may call it and, unless its author says otherwise, frame it
+ *   a path address  the same demo on the site's host: an opaque origin, or it could act for who is signed in
+ *   site files      what strangers uploaded, shown on the site's host: no rights at all
+ *
+ * A header stands in one row below together with the surfaces that carry it; to see what a surface sends,
+ * read down. */
 #include "gateway/headers.h"
 
 #include "runtime/base/memory.h"

@@ -1,3 +1,6 @@
+/* Tokens are secrets of strangers: they are never logged, compared only by the store, and remembered only
+ * until it says that one was made or revoked. An invalid one is remembered as well, so that guessing costs
+ * the store one question. */
 #include "gateway/identity.h"
 
 #include <stdlib.h>

@@ -1,3 +1,15 @@
+/* From a request to its handler.
+ *
+ *   Host      ours?                       421 if not: rebinding and poisoned caches end here
+ *   path      site, or a demo's base?     /spaces/<owner>/<name>/-/ is a demo, so is every label below the demo domain
+ *   demo      which release?              from the cache, or the store is asked and the request waits
+ *   who       may this visitor see it?    only asked for private demos and previews
+ *   table     path and method             the call path's routes, then ours
+ *   bucket    too many of these?          429
+ *
+ * Headers are decided as early as possible and only ever replaced by stricter or more exact ones, so that an
+ * error on the way goes out with the policy of the address it happened at: every byte below a path address
+ * is sandboxed. */
 #include "gateway/route.h"
 
 #include <stdlib.h>
