@@ -6,6 +6,7 @@
 #include "gateway/metrics.h"
 #include "runtime/base/encode.h"
 
+#define PAGE_LINES "Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n"
 #define PLAIN TEXT("Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n")
 
 void status_serve_health(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
@@ -66,8 +67,8 @@ void status_reply(struct demo_route *route, int status, const char *heading, con
     }
     struct buffer BUFFER_AUTO body = BUFFER_EMPTY;
     write_page(route, status, heading, sentence, &body);
-    http_reply(exchange, status, TEXT("Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n"),
-               buffer_view(&body));
+    http_reply(exchange, status,
+               status == 503 ? TEXT(PAGE_LINES "Retry-After: 1\r\n") : TEXT(PAGE_LINES), buffer_view(&body));
 }
 
 void status_reply_unknown_host(struct demo_route *route) {

@@ -259,6 +259,25 @@ class Forwarding(Gateway):
         self.assertEqual(self.seen("POST", "/form", iter([b"a" * 1000] * 500))["length"], 500000)
         self.assertEqual(self.seen("PUT", "/form", b"")["length"], 0)
 
+    def test_head_is_answered_without_a_body(self):
+        status, body, headers = self.rig.request("HEAD", "/page")
+        self.assertEqual((status, body), (200, b""))
+        self.assertGreater(int(headers["Content-Length"]), 0)
+        self.assertEqual(self.rig.get("/page")[0], 200)
+
+    def test_memory_does_not_grow_with_the_body(self):
+        def resident():
+            with open(f"/proc/{self.rig.process.pid}/status", encoding="ascii") as file:
+                return int(re.search(r"VmRSS:\s+(\d+)", file.read())[1])
+        before = resident()
+        seen = self.seen("POST", "/form", iter([b"a" * 65536] * 1600))
+        self.assertEqual(seen["length"], 65536 * 1600)
+        self.assertLess(resident() - before, 8192)
+
+    def test_too_large_is_refused_before_it_is_sent(self):
+        out = self.rig.raw("POST /form HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 99999999999\r\n\r\n")
+        self.assertTrue(out.startswith(b"HTTP/1.1 413"))
+
     def test_expect_continue(self):
         out = self.rig.raw("POST /form HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\nok")
         self.assertIn(b"100 Continue\r\n\r\nHTTP/1.1 200 OK", out)
