@@ -28,7 +28,8 @@ struct access {
 };
 
 /* Writes what the reader of our standard output takes without making us wait. */
-static void flush(struct access *access) {
+static void flush(struct access *access)
+{
     size_t done = 0;
     while (done < access->lines.length) {
         struct pollfd poll_fd = {.fd = STDOUT_FILENO, .events = POLLOUT};
@@ -43,7 +44,8 @@ static void flush(struct access *access) {
     buffer_consume(&access->lines, done);
 }
 
-static void on_timer(void *context) {
+static void on_timer(void *context)
+{
     struct access *access = context;
     access->waiting = false;
     flush(access);
@@ -52,7 +54,8 @@ static void on_timer(void *context) {
     access->dropped = 0;
 }
 
-struct access *access_new(struct loop *loop) {
+struct access *access_new(struct loop *loop)
+{
     const char *wish = getenv("VITRINE_ACCESS_LOG");
     /* On a terminal people read the log of events; every request would bury it. */
     bool wanted = wish && *wish ? strcmp(wish, "0") != 0 : !isatty(STDOUT_FILENO);
@@ -63,7 +66,8 @@ struct access *access_new(struct loop *loop) {
     return access;
 }
 
-void access_free(struct access *access) {
+void access_free(struct access *access)
+{
     if (!access)
         return;
     flush(access);
@@ -72,7 +76,8 @@ void access_free(struct access *access) {
     free(access);
 }
 
-static void put_number(struct buffer *out, uint64_t value) {
+static void put_number(struct buffer *out, uint64_t value)
+{
     char digits[20];
     size_t length = 0;
     do
@@ -82,7 +87,8 @@ static void put_number(struct buffer *out, uint64_t value) {
 }
 
 /* A JSON string without its quotes; bytes from outside that could confuse a reader become \u00XX. */
-static void put_escaped(struct buffer *out, struct text text) {
+static void put_escaped(struct buffer *out, struct text text)
+{
     static const char hex[] = "0123456789abcdef";
     text = text_head(text, BOUNDS_LOG_FIELD_BYTES);
     size_t start = 0;
@@ -99,7 +105,8 @@ static void put_escaped(struct buffer *out, struct text text) {
 }
 
 /* The date and time are made once a second; a line only fills in its milliseconds. */
-static void put_time(struct buffer *out) {
+static void put_time(struct buffer *out)
+{
     static struct {
         int64_t second;
         char text[32]; /* "2026-01-31T12:34:56" */
@@ -120,7 +127,8 @@ static void put_time(struct buffer *out) {
     buffer_append(out, rest, sizeof(rest));
 }
 
-static const char *end_of(int code) {
+static const char *end_of(int code)
+{
     static const struct {
         int code;
         const char *word;
@@ -168,7 +176,8 @@ void access_format(struct buffer *out, const struct http_exchange *exchange, con
     buffer_string(out, "\"}\n");
 }
 
-static bool begin(struct access *access) {
+static bool begin(struct access *access)
+{
     if (!access)
         return false;
     if (access->lines.length > BOUNDS_LOG_BUFFER_BYTES)
@@ -190,7 +199,8 @@ void access_write(struct access *access, const struct http_exchange *exchange, c
         access_format(&access->lines, exchange, route, code);
 }
 
-void access_write_refused(struct access *access, const struct http_peer *peer, int status, const char *reason) {
+void access_write_refused(struct access *access, const struct http_peer *peer, int status, const char *reason)
+{
     char client[48];
     if (!begin(access))
         return;

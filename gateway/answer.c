@@ -15,12 +15,14 @@
 
 #define JSON_HEADERS "Content-Type: application/json\r\nCache-Control: no-store\r\n"
 
-static struct buffer *fresh_message(struct calls *calls) {
+static struct buffer *fresh_message(struct calls *calls)
+{
     buffer_clear(&calls->message);
     return &calls->message;
 }
 
-static void send_message(struct calls *calls, struct call *call) {
+static void send_message(struct calls *calls, struct call *call)
+{
     if (call->session)
         session_send(call->session, buffer_view(&calls->message));
 }
@@ -29,7 +31,8 @@ static void send_message(struct calls *calls, struct call *call) {
 
 /* Adds a frame to the transcript and gives it to everyone who reads along. When the transcript of partial values grows
  * too long it starts anew: a late reader then misses early ones, never the last. */
-static void tell_readers(struct calls *calls, struct call *call, const char *name, struct text data) {
+static void tell_readers(struct calls *calls, struct call *call, const char *name, struct text data)
+{
     struct buffer *frame = &calls->frame;
     buffer_clear(frame);
     output_write_frame(frame, name, data);
@@ -41,12 +44,14 @@ static void tell_readers(struct calls *calls, struct call *call, const char *nam
             call->watchers[i - 1] = call->watchers[--call->watcher_count];
 }
 
-static void end_readers(struct call *call) {
+static void end_readers(struct call *call)
+{
     while (call->watcher_count > 0)
         stream_end(call->watchers[--call->watcher_count]);
 }
 
-void answer_read(struct calls *calls, struct call *call, struct http_exchange *exchange) {
+void answer_read(struct calls *calls, struct call *call, struct http_exchange *exchange)
+{
     struct stream *stream = stream_open_reader(calls, exchange, call);
     if (call->transcript.length > 0)
         stream_write(stream, buffer_view(&call->transcript));
@@ -58,7 +63,8 @@ void answer_read(struct calls *calls, struct call *call, struct http_exchange *e
 
 /* ---- the reply to /run ---- */
 
-static void reply(struct calls *calls, struct call *call, int status, struct text body) {
+static void reply(struct calls *calls, struct call *call, int status, struct text body)
+{
     struct http_exchange *exchange = call->exchange ? http_server_find(calls->gateway->server, call->exchange) : NULL;
     call->exchange = 0;
     if (exchange)
@@ -67,14 +73,16 @@ static void reply(struct calls *calls, struct call *call, int status, struct tex
 
 /* ---- while it runs ---- */
 
-void answer_starts(struct calls *calls, struct call *call) {
+void answer_starts(struct calls *calls, struct call *call)
+{
     if (call->kind != CALL_ON_SESSION)
         return;
     output_write_starts(fresh_message(calls), call->id, worker_average(call->worker, call->function));
     send_message(calls, call);
 }
 
-void answer_estimation(struct calls *calls, struct call *call, uint32_t rank, uint32_t size) {
+void answer_estimation(struct calls *calls, struct call *call, uint32_t rank, uint32_t size)
+{
     if (call->kind != CALL_ON_SESSION)
         return;
     output_write_estimation(fresh_message(calls), call->id, rank, size);
@@ -82,14 +90,16 @@ void answer_estimation(struct calls *calls, struct call *call, uint32_t rank, ui
 }
 
 /* The values as this caller should see them: pages get updates as they are. */
-static struct text visible_data(struct call *call, struct text data, struct buffer *plain) {
+static struct text visible_data(struct call *call, struct text data, struct buffer *plain)
+{
     if (call->from_page)
         return data;
     output_write_plain(plain, data);
     return buffer_view(plain);
 }
 
-static void send_values(struct calls *calls, struct call *call, struct text data) {
+static void send_values(struct calls *calls, struct call *call, struct text data)
+{
     struct buffer plain BUFFER_AUTO = BUFFER_EMPTY, edits BUFFER_AUTO = BUFFER_EMPTY;
     struct text values = visible_data(call, data, &plain);
     bool first = call->sent.length == 0;
@@ -102,7 +112,8 @@ static void send_values(struct calls *calls, struct call *call, struct text data
     buffer_text(&call->sent, values);
 }
 
-bool answer_partial(struct calls *calls, struct call *call, struct text data) {
+bool answer_partial(struct calls *calls, struct call *call, struct text data)
+{
     struct buffer plain BUFFER_AUTO = BUFFER_EMPTY;
     if (call->kind == CALL_ON_READERS) {
         tell_readers(calls, call, "generating", visible_data(call, data, &plain));
@@ -120,7 +131,8 @@ bool answer_partial(struct calls *calls, struct call *call, struct text data) {
     return true;
 }
 
-bool answer_flush(struct calls *calls, struct call *call) {
+bool answer_flush(struct calls *calls, struct call *call)
+{
     struct buffer data BUFFER_AUTO = call->next;
     if (data.length == 0)
         return true;
@@ -128,13 +140,15 @@ bool answer_flush(struct calls *calls, struct call *call) {
     return answer_partial(calls, call, buffer_view(&data));
 }
 
-static void send_progress(struct calls *calls, struct call *call, struct text progress_data, uint64_t now_ms) {
+static void send_progress(struct calls *calls, struct call *call, struct text progress_data, uint64_t now_ms)
+{
     call->progress_ms = now_ms;
     output_write_progress(fresh_message(calls), call->id, progress_data);
     send_message(calls, call);
 }
 
-void answer_progress(struct calls *calls, struct call *call, struct text progress_data, uint64_t now_ms) {
+void answer_progress(struct calls *calls, struct call *call, struct text progress_data, uint64_t now_ms)
+{
     if (call->kind != CALL_ON_SESSION || !call->session)
         return;
     buffer_clear(&call->progress);
@@ -144,7 +158,8 @@ void answer_progress(struct calls *calls, struct call *call, struct text progres
         buffer_text(&call->progress, progress_data);
 }
 
-void answer_flush_progress(struct calls *calls, struct call *call, uint64_t now_ms) {
+void answer_flush_progress(struct calls *calls, struct call *call, uint64_t now_ms)
+{
     if (call->progress.length == 0 || now_ms - call->progress_ms < BOUNDS_PROGRESS_MS || !call->session
         || session_is_full(call->session))
         return;
@@ -152,7 +167,8 @@ void answer_flush_progress(struct calls *calls, struct call *call, uint64_t now_
     buffer_clear(&call->progress);
 }
 
-void answer_log(struct calls *calls, struct call *call, struct text log) {
+void answer_log(struct calls *calls, struct call *call, struct text log)
+{
     if (call->kind != CALL_ON_SESSION || !call->session || session_is_full(call->session))
         return;
     output_write_log(fresh_message(calls), call->id, log);
@@ -161,7 +177,8 @@ void answer_log(struct calls *calls, struct call *call, struct text log) {
 
 /* ---- the last word ---- */
 
-static void leave_session(struct call *call) {
+static void leave_session(struct call *call)
+{
     struct session *session = call->session;
     if (!session)
         return;
@@ -173,11 +190,13 @@ static void leave_session(struct call *call) {
 }
 
 /* What a page that left may still fetch with the curl API. */
-static bool is_heard(const struct call *call) {
+static bool is_heard(const struct call *call)
+{
     return call->session && call->session->stream != 0;
 }
 
-static void finish(struct calls *calls, struct call *call, const char *frame, struct text data) {
+static void finish(struct calls *calls, struct call *call, const char *frame, struct text data)
+{
     if (call->kind == CALL_ON_READERS ||
         (call->kind == CALL_ON_SESSION && (call->watcher_count > 0 || !is_heard(call))))
         tell_readers(calls, call, frame, data);
@@ -185,7 +204,8 @@ static void finish(struct calls *calls, struct call *call, const char *frame, st
     leave_session(call);
 }
 
-void answer_done(struct calls *calls, struct call *call, struct text data) {
+void answer_done(struct calls *calls, struct call *call, struct text data)
+{
     struct buffer plain BUFFER_AUTO = BUFFER_EMPTY;
     struct text values = visible_data(call, data, &plain);
     struct output_times times = worker_times(call->worker, call);
@@ -204,7 +224,8 @@ void answer_done(struct calls *calls, struct call *call, struct text data) {
     finish(calls, call, "complete", values);
 }
 
-void answer_failed(struct calls *calls, struct call *call, struct text error) {
+void answer_failed(struct calls *calls, struct call *call, struct text error)
+{
     calls->counts.failed++;
     if (call->kind == CALL_ON_REPLY) {
         reply(calls, call, 500, error);
@@ -215,13 +236,15 @@ void answer_failed(struct calls *calls, struct call *call, struct text error) {
     finish(calls, call, "error", error);
 }
 
-void answer_sentence(struct calls *calls, struct call *call, const char *sentence) {
+void answer_sentence(struct calls *calls, struct call *call, const char *sentence)
+{
     struct buffer error BUFFER_AUTO = BUFFER_EMPTY;
     output_write_error(&error, sentence, "Error", true);
     answer_failed(calls, call, buffer_view(&error));
 }
 
-void answer_cancelled(struct calls *calls, struct call *call) {
+void answer_cancelled(struct calls *calls, struct call *call)
+{
     struct buffer error BUFFER_AUTO = BUFFER_EMPTY;
     output_write_error(&error, "Cancelled", "Cancelled", false);
     calls->counts.cancelled++;
@@ -229,7 +252,8 @@ void answer_cancelled(struct calls *calls, struct call *call) {
     answer_failed(calls, call, buffer_view(&error));
 }
 
-void answer_invalid(struct calls *calls, struct call *call, struct text problems) {
+void answer_invalid(struct calls *calls, struct call *call, struct text problems)
+{
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
     if (call->kind != CALL_ON_REPLY)
         return;

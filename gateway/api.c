@@ -19,7 +19,8 @@
 
 #define SUCCESS TEXT("{\"success\":true}")
 
-static bool refuse_when_stopping(struct gateway *gateway, struct http_exchange *exchange) {
+static bool refuse_when_stopping(struct gateway *gateway, struct http_exchange *exchange)
+{
     if (gateway->stopping)
         route_reply_detail(exchange, 503, "This server is restarting. Try again in a moment.");
     return gateway->stopping;
@@ -27,23 +28,27 @@ static bool refuse_when_stopping(struct gateway *gateway, struct http_exchange *
 
 /* ---- starting calls ---- */
 
-static void on_join(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+static void on_join(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     struct join_form form = {.kind = CALL_ON_SESSION};
     if (!refuse_when_stopping(gateway, exchange))
         join_start(gateway->calls, exchange, route, &form);
 }
 
-static struct text without_slash(struct text text) {
+static struct text without_slash(struct text text)
+{
     return text_ends(text, TEXT("/")) ? text_head(text, text.length - 1) : text;
 }
 
-static void on_run(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+static void on_run(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     struct join_form form = {.kind = CALL_ON_REPLY, .name = without_slash(route->rest)};
     if (!refuse_when_stopping(gateway, exchange))
         join_start(gateway->calls, exchange, route, &form);
 }
 
-static void on_call(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+static void on_call(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     struct text name = without_slash(route->rest);
     struct join_form form = {.kind = CALL_ON_READERS, .name = name};
     if (text_starts(name, TEXT("v2/"))) {
@@ -56,7 +61,8 @@ static void on_call(struct gateway *gateway, struct http_exchange *exchange, str
 
 /* ---- reading answers ---- */
 
-static void on_data(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+static void on_data(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     struct buffer name BUFFER_AUTO = BUFFER_EMPTY;
     struct session *session;
     if (encode_form_value(exchange->head.query, "session_hash", &name) < 0 || !session_is_name(buffer_view(&name))) {
@@ -71,7 +77,8 @@ static void on_data(struct gateway *gateway, struct http_exchange *exchange, str
 }
 
 /* The curl API reads "error" and a JSON string for an event that is not there. */
-static void reply_unknown_event(struct http_exchange *exchange) {
+static void reply_unknown_event(struct http_exchange *exchange)
+{
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
     output_write_frame(&body, "error",
                        TEXT("\"This event is not known (any more): results are kept for ten minutes.\""));
@@ -80,7 +87,8 @@ static void reply_unknown_event(struct http_exchange *exchange) {
 }
 
 /* call/<name>/<event id>, call/v2/<name>/<event id> */
-static void on_read(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+static void on_read(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     struct text rest = without_slash(route->rest), id = rest;
     struct call *call;
     ptrdiff_t slash;
@@ -93,7 +101,8 @@ static void on_read(struct gateway *gateway, struct http_exchange *exchange, str
         answer_read(gateway->calls, call, exchange);
 }
 
-static void on_heartbeat(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+static void on_heartbeat(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     if (session_is_name(without_slash(route->rest)))
         stream_open_liveness(gateway->calls, exchange);
     else
@@ -102,7 +111,8 @@ static void on_heartbeat(struct gateway *gateway, struct http_exchange *exchange
 
 /* ---- small ones ---- */
 
-static struct call *find_call_of_session(struct gateway *gateway, struct demo_route *route, const struct json *json) {
+static struct call *find_call_of_session(struct gateway *gateway, struct demo_route *route, const struct json *json)
+{
     const struct json_node *id = json_get(json, &json->nodes[0], "event_id");
     const struct json_node *hash = json_get(json, &json->nodes[0], "session_hash");
     MEMORY_AUTO char *event_id = id ? json_string_copy(id) : NULL, *session = hash ? json_string_copy(hash) : NULL;
@@ -115,7 +125,8 @@ static struct call *find_call_of_session(struct gateway *gateway, struct demo_ro
 }
 
 /* Cancelling what is over, or was never there, is a success too: the visitor wanted it gone. */
-static void on_cancel_body(void *context, struct http_exchange *exchange, struct text body) {
+static void on_cancel_body(void *context, struct http_exchange *exchange, struct text body)
+{
     struct demo_route *route = context;
     struct json json = {0};
     struct call *call = NULL;
@@ -128,26 +139,30 @@ static void on_cancel_body(void *context, struct http_exchange *exchange, struct
     http_reply(exchange, 200, ROUTE_JSON, SUCCESS);
 }
 
-static void on_cancel(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+static void on_cancel(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     (void)gateway;
     http_exchange_collect(exchange, BOUNDS_SMALL_BODY_BYTES, on_cancel_body, route);
 }
 
-static void on_reset(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+static void on_reset(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     (void)gateway;
     (void)route;
     http_reply(exchange, 200, ROUTE_JSON, SUCCESS);
 }
 
 /* Changes with every release, as a Gradio app's id changes when it starts again. */
-static void on_app_id(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+static void on_app_id(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
     (void)gateway;
     buffer_format(&body, "{\"app_id\":%llu}", (unsigned long long)route->release->id);
     http_reply(exchange, 200, ROUTE_JSON, buffer_view(&body));
 }
 
-static void on_status(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+static void on_status(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     struct worker *worker = worker_find(gateway->calls, route->release->id);
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
     buffer_format(&body, "{\"msg\":\"estimation\",\"rank\":null,\"queue_size\":%u,\"rank_eta\":null}",
@@ -155,7 +170,8 @@ static void on_status(struct gateway *gateway, struct http_exchange *exchange, s
     http_reply(exchange, 200, ROUTE_JSON, buffer_view(&body));
 }
 
-static void on_no_more(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+static void on_no_more(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     (void)gateway;
     (void)route;
     route_reply_detail(exchange, 404, "This demo has no functions of components.");
@@ -164,7 +180,8 @@ static void on_no_more(struct gateway *gateway, struct http_exchange *exchange, 
 /* ---- files: the store's ---- */
 
 /* file/<handle>, an older spelling of file=<handle> */
-static void on_file_slash(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+static void on_file_slash(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     struct buffer target BUFFER_AUTO = BUFFER_EMPTY;
     buffer_string(&target, "/gradio_api/file=");
     encode_percent(&target, route->rest, "/");

@@ -39,7 +39,8 @@ struct assets {
     char *common; /* owned: lines of every answer */
 };
 
-static struct text map_file(const char *folder, const char *name, const char *suffix) {
+static struct text map_file(const char *folder, const char *name, const char *suffix)
+{
     char path[4096];
     struct stat status;
     snprintf(path, sizeof(path), "%s/%s%s", folder, name, suffix);
@@ -50,14 +51,16 @@ static struct text map_file(const char *folder, const char *name, const char *su
     return bytes == MAP_FAILED ? (struct text){0} : (struct text){bytes, (size_t)status.st_size};
 }
 
-static void unmap(struct text bytes) {
+static void unmap(struct text bytes)
+{
     void *address;
     memcpy(&address, &bytes.data, sizeof(address));
     if (address)
         munmap(address, bytes.length);
 }
 
-static void write_headers(struct assets *assets, struct asset *asset, int encoding) {
+static void write_headers(struct assets *assets, struct asset *asset, int encoding)
+{
     static const char *const lifetimes[] = {"public, max-age=31536000, immutable", "public, max-age=300"};
     for (int i = 0; i < 2; i++) {
         struct buffer lines = BUFFER_EMPTY;
@@ -72,7 +75,8 @@ static void write_headers(struct assets *assets, struct asset *asset, int encodi
     asset->etags[encoding] = buffer_steal(&etag);
 }
 
-static void add_asset(struct assets *assets, const char *folder, struct text logical, char *name, char *type) {
+static void add_asset(struct assets *assets, const char *folder, struct text logical, char *name, char *type)
+{
     struct asset *asset = MEMORY_NEW(struct asset);
     asset->name = name;
     asset->type = type;
@@ -91,7 +95,8 @@ static void add_asset(struct assets *assets, const char *folder, struct text log
         assets->version = (assets->version ^ (unsigned char)*place) * 0x100000001b3ull;
 }
 
-static void read_manifest(struct assets *assets, const char *folder, const struct json *json) {
+static void read_manifest(struct assets *assets, const char *folder, const struct json *json)
+{
     const struct json_node *files = json_get(json, json->nodes, "files");
     const struct json_node *file = files ? json_first(json, files) : NULL;
     for (; file; file = json_next(json, files, file)) {
@@ -107,7 +112,8 @@ static void read_manifest(struct assets *assets, const char *folder, const struc
     }
 }
 
-struct assets *assets_open(const char *folder, struct text headers) {
+struct assets *assets_open(const char *folder, struct text headers)
+{
     struct assets *assets = MEMORY_NEW(struct assets);
     struct json json = {0};
     map_init(&assets->by_name);
@@ -124,7 +130,8 @@ struct assets *assets_open(const char *folder, struct text headers) {
     return assets;
 }
 
-void assets_free(struct assets *assets) {
+void assets_free(struct assets *assets)
+{
     if (!assets)
         return;
     for (size_t i = 0; i < assets->count; i++) {
@@ -146,17 +153,20 @@ void assets_free(struct assets *assets) {
     free(assets);
 }
 
-const char *assets_name(const struct assets *assets, const char *logical) {
+const char *assets_name(const struct assets *assets, const char *logical)
+{
     const struct asset *asset = map_get(&assets->by_logical, text_from(logical));
     return asset ? asset->name : NULL;
 }
 
-uint64_t assets_version(const struct assets *assets) {
+uint64_t assets_version(const struct assets *assets)
+{
     return assets->version;
 }
 
 /* "br;q=0" is a refusal; other weights are the client's taste, and ours decides. */
-static bool accepts(struct text accepted, const char *token) {
+static bool accepts(struct text accepted, const char *token)
+{
     while (accepted.data) {
         struct text entry = text_cut(&accepted, ',');
         struct text name = text_trim(text_cut(&entry, ';'));
@@ -168,11 +178,13 @@ static bool accepts(struct text accepted, const char *token) {
     return false;
 }
 
-bool assets_accepts(const struct http_exchange *exchange, const char *token) {
+bool assets_accepts(const struct http_exchange *exchange, const char *token)
+{
     return accepts(http_exchange_header(exchange, "accept-encoding"), token);
 }
 
-static bool reply(const struct asset *asset, struct http_exchange *exchange, int lifetime) {
+static bool reply(const struct asset *asset, struct http_exchange *exchange, int lifetime)
+{
     struct text accepted = http_exchange_header(exchange, "accept-encoding");
     if (!asset)
         return false;
@@ -189,10 +201,12 @@ static bool reply(const struct asset *asset, struct http_exchange *exchange, int
     return false;
 }
 
-bool assets_reply(struct assets *assets, struct http_exchange *exchange, struct text hashed) {
+bool assets_reply(struct assets *assets, struct http_exchange *exchange, struct text hashed)
+{
     return reply(map_get(&assets->by_name, hashed), exchange, 0);
 }
 
-bool assets_reply_stable(struct assets *assets, struct http_exchange *exchange, const char *logical) {
+bool assets_reply_stable(struct assets *assets, struct http_exchange *exchange, const char *logical)
+{
     return reply(map_get(&assets->by_logical, text_from(logical)), exchange, 1);
 }

@@ -22,14 +22,16 @@ static const char *const call_names[CALL_STATE_COUNT] = {
 #undef X
 };
 
-void call_table_init(struct call_table *table) {
+void call_table_init(struct call_table *table)
+{
     *table = (struct call_table){.next_stream = 1};
     map_init(&table->by_id);
     map_init(&table->by_stream);
     list_init(&table->kept);
 }
 
-static void release_call(struct call *call) {
+static void release_call(struct call *call)
+{
     list_remove(&call->in_session);
     list_remove(&call->in_worker);
     list_remove(&call->in_kept);
@@ -44,21 +46,24 @@ static void release_call(struct call *call) {
     free(call);
 }
 
-static int visit_release(void *context, struct text key, void *value) {
+static int visit_release(void *context, struct text key, void *value)
+{
     (void)context;
     (void)key;
     release_call(value);
     return 0;
 }
 
-void call_table_release(struct call_table *table) {
+void call_table_release(struct call_table *table)
+{
     map_each(&table->by_stream, visit_release, NULL);
     map_release(&table->by_stream);
     map_release(&table->by_id);
     call_table_init(table);
 }
 
-struct call *call_new(struct call_table *table, enum call_kind kind) {
+struct call *call_new(struct call_table *table, enum call_kind kind)
+{
     struct call *call = MEMORY_NEW(struct call);
     call->kind = kind;
     call->stream = table->next_stream++;
@@ -75,11 +80,13 @@ struct call *call_new(struct call_table *table, enum call_kind kind) {
 }
 
 /* What a kept event weighs. */
-static size_t kept_cost(const struct call *call) {
+static size_t kept_cost(const struct call *call)
+{
     return sizeof *call + call->transcript.capacity;
 }
 
-void call_free(struct call_table *table, struct call *call) {
+void call_free(struct call_table *table, struct call *call)
+{
     map_remove_u64(&table->by_stream, call->stream);
     if (call->id[0] != '\0')
         map_remove(&table->by_id, text_from(call->id));
@@ -88,25 +95,30 @@ void call_free(struct call_table *table, struct call *call) {
     release_call(call);
 }
 
-struct call *call_find(const struct call_table *table, struct text id) {
+struct call *call_find(const struct call_table *table, struct text id)
+{
     return map_get(&table->by_id, id);
 }
 
-struct call *call_find_stream(const struct call_table *table, uint64_t stream) {
+struct call *call_find_stream(const struct call_table *table, uint64_t stream)
+{
     return map_get_u64(&table->by_stream, stream);
 }
 
-void call_move(struct call *call, enum call_state state) {
+void call_move(struct call *call, enum call_state state)
+{
     if (!(call_moves[call->state] & STATE_BIT(state)))
         abort();
     call->state = state;
 }
 
-const char *call_state_name(enum call_state state) {
+const char *call_state_name(enum call_state state)
+{
     return call_names[state];
 }
 
-void call_keep(struct call_table *table, struct call *call, uint64_t now_ms) {
+void call_keep(struct call_table *table, struct call *call, uint64_t now_ms)
+{
     call->worker = NULL;
     call->function = NULL;
     call->session = NULL;
@@ -124,7 +136,8 @@ void call_keep(struct call_table *table, struct call *call, uint64_t now_ms) {
 }
 
 /* The newest one always stays, however large: somebody is about to ask for it. */
-void call_expire(struct call_table *table, uint64_t now_ms) {
+void call_expire(struct call_table *table, uint64_t now_ms)
+{
     struct call *oldest;
     while ((oldest = LIST_FIRST(&table->kept, struct call, in_kept)) != NULL) {
         bool crowded = table->kept_bytes > BOUNDS_RESULTS_KEPT_BYTES && table->kept.next != table->kept.previous;
@@ -134,12 +147,14 @@ void call_expire(struct call_table *table, uint64_t now_ms) {
     }
 }
 
-void call_watch(struct call *call, struct stream *stream) {
+void call_watch(struct call *call, struct stream *stream)
+{
     call->watchers = memory_resize(call->watchers, call->watcher_count + 1, sizeof *call->watchers);
     call->watchers[call->watcher_count++] = stream;
 }
 
-void call_unwatch(struct call *call, struct stream *stream) {
+void call_unwatch(struct call *call, struct stream *stream)
+{
     for (uint32_t i = 0; i < call->watcher_count; i++)
         if (call->watchers[i] == stream) {
             call->watchers[i] = call->watchers[--call->watcher_count];

@@ -80,7 +80,8 @@ struct call *call_find_stream(const struct call_table *table, uint64_t stream);
 
 /* A move that the diagram does not have is a bug and aborts. */
 void call_move(struct call *call, enum call_state state);
-static inline bool call_is_finished(const struct call *call) {
+static inline bool call_is_finished(const struct call *call)
+{
     return call->state >= CALL_DONE;
 }
 const char *call_state_name(enum call_state state);

@@ -14,7 +14,8 @@
 /* ---- time ---- */
 
 /* When something waits for a time, whatever it is. */
-static uint64_t next_ms(const struct calls *calls, uint64_t now_ms) {
+static uint64_t next_ms(const struct calls *calls, uint64_t now_ms)
+{
     const struct worker *idle = LIST_FIRST(&calls->idle_workers, struct worker, in_idle);
     const struct call *kept = LIST_FIRST(&calls->table.kept, struct call, in_kept);
     uint64_t soonest = session_next_ms(&calls->sessions);
@@ -30,7 +31,8 @@ static uint64_t next_ms(const struct calls *calls, uint64_t now_ms) {
 }
 
 /* The timer is only ever moved forward: a tick that comes too early looks again. */
-void calls_arm(struct calls *calls) {
+void calls_arm(struct calls *calls)
+{
     uint64_t now_ms = clock_now_ms(), soonest = next_ms(calls, now_ms);
     if (soonest >= calls->tick_ms)
         return;
@@ -40,14 +42,16 @@ void calls_arm(struct calls *calls) {
 
 /* Idle workers stand in the order of their rest; each demo may have its own patience, so all that are due are looked
  * for behind a patient first one only when that one goes. */
-static void sleep_idle(struct calls *calls, uint64_t now_ms) {
+static void sleep_idle(struct calls *calls, uint64_t now_ms)
+{
     struct worker *worker;
     while ((worker = LIST_FIRST(&calls->idle_workers, struct worker, in_idle)) != NULL
            && worker->idle_since_ms + worker_idle_ms(worker) <= now_ms)
         worker_sleep(worker);
 }
 
-static void on_tick(void *context) {
+static void on_tick(void *context)
+{
     struct calls *calls = context;
     uint64_t now_ms = clock_now_ms();
     struct worker *worker;
@@ -62,7 +66,8 @@ static void on_tick(void *context) {
     calls_arm(calls);
 }
 
-static void on_beat(void *context) {
+static void on_beat(void *context)
+{
     struct calls *calls = context;
     stream_beat(calls);
     loop_timer_start(&calls->beat, BOUNDS_HEARTBEAT_MS);
@@ -70,12 +75,14 @@ static void on_beat(void *context) {
 
 /* ---- releases ---- */
 
-static void free_functions(void *functions) {
+static void free_functions(void *functions)
+{
     function_table_release(functions);
     free(functions);
 }
 
-const struct function_table *calls_functions(struct release *release) {
+const struct function_table *calls_functions(struct release *release)
+{
     struct function_table *table = release->functions;
     if (table)
         return table;
@@ -89,14 +96,16 @@ const struct function_table *calls_functions(struct release *release) {
 
 /* ---- the end ---- */
 
-static void end_workers(struct calls *calls, const char *sentence) {
+static void end_workers(struct calls *calls, const char *sentence)
+{
     struct worker *worker;
     LIST_EACH(worker, &calls->every_worker, struct worker, in_every)
         worker_end(worker, sentence);
 }
 
 /* A little before the end of the grace: time for the clients to read what happened. */
-static void on_last_call(void *context) {
+static void on_last_call(void *context)
+{
     struct calls *calls = context;
     end_workers(calls, "This server restarts. Try again in a moment.");
     calls_arm(calls);
@@ -104,7 +113,8 @@ static void on_last_call(void *context) {
 
 /* ---- the part ---- */
 
-static void part_init(struct gateway *gateway) {
+static void part_init(struct gateway *gateway)
+{
     struct calls *calls = MEMORY_NEW(struct calls);
     calls->gateway = gateway;
     gateway->calls = calls;
@@ -127,7 +137,8 @@ static void part_init(struct gateway *gateway) {
     loop_timer_start(&calls->beat, BOUNDS_HEARTBEAT_MS);
 }
 
-static void part_release(struct gateway *gateway) {
+static void part_release(struct gateway *gateway)
+{
     struct calls *calls = gateway->calls;
     end_workers(calls, "This server stops. Try again in a moment.");
     process_lose_all(calls);
@@ -147,14 +158,16 @@ static void part_release(struct gateway *gateway) {
     gateway->calls = NULL;
 }
 
-static int visit_share(void *context, struct text key, void *value) {
+static int visit_share(void *context, struct text key, void *value)
+{
     (void)context;
     (void)key;
     process_share_window(value);
     return 0;
 }
 
-static void part_peer(struct gateway *gateway, enum gateway_peer peer) {
+static void part_peer(struct gateway *gateway, enum gateway_peer peer)
+{
     struct calls *calls = gateway->calls;
     if (peer == GATEWAY_PEER_STORE)
         request_fail_all(calls);
@@ -167,22 +180,26 @@ static void part_peer(struct gateway *gateway, enum gateway_peer peer) {
     calls_arm(calls);
 }
 
-static bool on_spawned(struct calls *calls, struct message_in *in) {
+static bool on_spawned(struct calls *calls, struct message_in *in)
+{
     struct message_zygote_spawned message;
     return message_zygote_spawned_unpack(&message, in->body) == 0
            && process_spawned(calls, message.slot, (pid_t)message.pid);
 }
 
-static bool on_exited(struct calls *calls, struct message_in *in) {
+static bool on_exited(struct calls *calls, struct message_in *in)
+{
     struct message_zygote_exited message;
     return message_zygote_exited_unpack(&message, in->body) == 0 && process_exited(calls, message.slot, message.exit);
 }
 
-static bool on_result(struct calls *calls, struct message_in *in) {
+static bool on_result(struct calls *calls, struct message_in *in)
+{
     return relay_result(calls, in);
 }
 
-static bool part_message(struct gateway *gateway, enum gateway_peer peer, struct message_in *in) {
+static bool part_message(struct gateway *gateway, enum gateway_peer peer, struct message_in *in)
+{
     static bool (*const handlers[MESSAGE_COUNT])(struct calls *calls, struct message_in *in) = {
         [MESSAGE_zygote_spawned] = on_spawned,
         [MESSAGE_zygote_exited] = on_exited,
@@ -195,20 +212,23 @@ static bool part_message(struct gateway *gateway, enum gateway_peer peer, struct
     return known;
 }
 
-static void part_changed(struct gateway *gateway, struct demo *demo, struct release *before) {
+static void part_changed(struct gateway *gateway, struct demo *demo, struct release *before)
+{
     struct worker *worker = before ? worker_find(gateway->calls, before->id) : NULL;
     if (worker && demo->release != before)
         worker_drain(worker);
 }
 
-static void part_deleted(struct gateway *gateway, struct demo *demo) {
+static void part_deleted(struct gateway *gateway, struct demo *demo)
+{
     struct worker *worker;
     LIST_EACH(worker, &gateway->calls->every_worker, struct worker, in_every)
         if (worker->demo == demo)
             worker_end(worker, "This demo was deleted.");
 }
 
-static void part_stop(struct gateway *gateway) {
+static void part_stop(struct gateway *gateway)
+{
     struct calls *calls = gateway->calls;
     uint64_t now_ms = clock_now_ms(), last_ms = gateway->stop_until_ms - BOUNDS_STOP_LAST_MS;
     struct worker *worker;
@@ -219,15 +239,18 @@ static void part_stop(struct gateway *gateway) {
     calls_arm(calls);
 }
 
-static bool part_is_busy(struct gateway *gateway) {
+static bool part_is_busy(struct gateway *gateway)
+{
     return !list_is_empty(&gateway->calls->busy_workers);
 }
 
-static void write_metric(struct buffer *out, const char *name, const char *kind, uint64_t value) {
+static void write_metric(struct buffer *out, const char *name, const char *kind, uint64_t value)
+{
     buffer_format(out, "# TYPE vitrine_%s %s\nvitrine_%s %llu\n", name, kind, name, (unsigned long long)value);
 }
 
-static void part_metrics(struct gateway *gateway, struct buffer *out) {
+static void part_metrics(struct gateway *gateway, struct buffer *out)
+{
     const struct calls *calls = gateway->calls;
     const struct calls_counts *counts = &calls->counts;
     write_metric(out, "calls_joined_total", "counter", counts->joined);

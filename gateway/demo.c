@@ -55,12 +55,14 @@ struct demo_query {
 
 /* ---- counted ---- */
 
-struct demo *demo_hold(struct demo *demo) {
+struct demo *demo_hold(struct demo *demo)
+{
     demo->holders++;
     return demo;
 }
 
-void demo_drop(struct demo *demo) {
+void demo_drop(struct demo *demo)
+{
     if (!demo || --demo->holders)
         return;
     release_drop(demo->release);
@@ -72,7 +74,8 @@ void demo_drop(struct demo *demo) {
     free(demo);
 }
 
-void demo_table_init(struct demo_table *table, struct gateway *gateway) {
+void demo_table_init(struct demo_table *table, struct gateway *gateway)
+{
     *table = (struct demo_table){.gateway = gateway};
     map_init(&table->by_key);
     map_init(&table->by_id);
@@ -81,7 +84,8 @@ void demo_table_init(struct demo_table *table, struct gateway *gateway) {
     map_init(&table->requests);
 }
 
-static int free_key(void *context, struct text key, void *value) {
+static int free_key(void *context, struct text key, void *value)
+{
     struct demo_key *entry = value;
     (void)context, (void)key;
     demo_drop(entry->demo);
@@ -89,13 +93,15 @@ static int free_key(void *context, struct text key, void *value) {
     return 0;
 }
 
-static int drop_demo(void *context, struct text key, void *value) {
+static int drop_demo(void *context, struct text key, void *value)
+{
     (void)context, (void)key;
     demo_drop(value);
     return 0;
 }
 
-void demo_table_release(struct demo_table *table) {
+void demo_table_release(struct demo_table *table)
+{
     demo_store_lost(table);
     map_each(&table->by_key, free_key, NULL);
     map_each(&table->by_id, drop_demo, NULL);
@@ -106,16 +112,19 @@ void demo_table_release(struct demo_table *table) {
     map_release(&table->requests);
 }
 
-struct demo *demo_by_id(struct demo_table *table, uint64_t id) {
+struct demo *demo_by_id(struct demo_table *table, uint64_t id)
+{
     return map_get_u64(&table->by_id, id);
 }
 
-struct demo_lines *demo_lines_hold(struct demo_lines *lines) {
+struct demo_lines *demo_lines_hold(struct demo_lines *lines)
+{
     lines->holders++;
     return lines;
 }
 
-void demo_lines_drop(struct demo_lines *lines) {
+void demo_lines_drop(struct demo_lines *lines)
+{
     if (!lines || --lines->holders)
         return;
     for (size_t i = 0; i < MEMORY_COUNT(lines->lines); i++)
@@ -123,18 +132,21 @@ void demo_lines_drop(struct demo_lines *lines) {
     free(lines);
 }
 
-struct text demo_headers(const struct demo_lines *lines, const struct release *release, bool on_path) {
+struct text demo_headers(const struct demo_lines *lines, const struct release *release, bool on_path)
+{
     bool is_static = release && release->is_static;
     return text_from(lines->lines[on_path ? HEADERS_ON_PATH : is_static ? HEADERS_ORIGIN_STATIC : HEADERS_ORIGIN]);
 }
 
 /* ---- what the store says of a demo ---- */
 
-static bool is_true(const struct json_node *node) {
+static bool is_true(const struct json_node *node)
+{
     return node && node->type == JSON_TRUE;
 }
 
-static void write_parents(const struct json *json, const struct json_node *parents, struct buffer *out) {
+static void write_parents(const struct json *json, const struct json_node *parents, struct buffer *out)
+{
     const struct json_node *parent = parents && parents->type == JSON_ARRAY ? json_first(json, parents) : NULL;
     for (; parent; parent = json_next(json, parents, parent)) {
         struct buffer BUFFER_AUTO one = BUFFER_EMPTY;
@@ -146,7 +158,8 @@ static void write_parents(const struct json *json, const struct json_node *paren
     }
 }
 
-static void write_demo_headers(struct demo_table *table, struct demo *demo, const struct json *json) {
+static void write_demo_headers(struct demo_table *table, struct demo *demo, const struct json *json)
+{
     static const enum headers_surface surfaces[] = {
         [HEADERS_ORIGIN] = HEADERS_DEMO,
         [HEADERS_ORIGIN_STATIC] = HEADERS_DEMO_STATIC,
@@ -172,12 +185,14 @@ static void write_demo_headers(struct demo_table *table, struct demo *demo, cons
     }
 }
 
-static void replace(char **string, char *by) {
+static void replace(char **string, char *by)
+{
     free(*string);
     *string = by;
 }
 
-static void read_settings(struct demo_table *table, struct demo *demo, struct text settings) {
+static void read_settings(struct demo_table *table, struct demo *demo, struct text settings)
+{
     struct json json = {0};
     int64_t idle_ms;
     if (json_parse(&json, settings, NULL) < 0)
@@ -193,7 +208,8 @@ static void read_settings(struct demo_table *table, struct demo *demo, struct te
 }
 
 /* The demo of an answer, made when it is new; its fields are what the store just said. */
-static struct demo *take_demo(struct demo_table *table, const struct message_demo_found *found) {
+static struct demo *take_demo(struct demo_table *table, const struct message_demo_found *found)
+{
     struct demo *demo = map_get_u64(&table->by_id, found->demo_id);
     if (!demo) {
         demo = MEMORY_NEW(struct demo);
@@ -210,7 +226,8 @@ static struct demo *take_demo(struct demo_table *table, const struct message_dem
 
 /* ---- the cache stays small ---- */
 
-static int find_oldest_mapped(void *context, struct text key, void *value) {
+static int find_oldest_mapped(void *context, struct text key, void *value)
+{
     struct demo **oldest = context;
     struct demo *demo = value;
     (void)key;
@@ -219,7 +236,8 @@ static int find_oldest_mapped(void *context, struct text key, void *value) {
     return 0;
 }
 
-static void unmap_oldest(struct demo_table *table) {
+static void unmap_oldest(struct demo_table *table)
+{
     struct demo *oldest = NULL;
     if (table->releases.count <= BOUNDS_RELEASES_IDLE)
         return;
@@ -228,11 +246,13 @@ static void unmap_oldest(struct demo_table *table) {
         release_drop(MEMORY_STEAL(oldest->release));
 }
 
-static bool is_recent(const struct demo *demo) {
+static bool is_recent(const struct demo *demo)
+{
     return demo->calls || clock_now_ms() - demo->used_ms < RECENT_MS;
 }
 
-static int forget_old_key(void *context, struct text key, void *value) {
+static int forget_old_key(void *context, struct text key, void *value)
+{
     struct demo_table *table = context;
     const struct demo_key *entry = value;
     if (is_recent(entry->demo))
@@ -241,7 +261,8 @@ static int forget_old_key(void *context, struct text key, void *value) {
     return free_key(NULL, key, value);
 }
 
-static int forget_old_demo(void *context, struct text key, void *value) {
+static int forget_old_demo(void *context, struct text key, void *value)
+{
     struct demo_table *table = context;
     struct demo *demo = value;
     (void)key;
@@ -252,7 +273,8 @@ static int forget_old_demo(void *context, struct text key, void *value) {
     return 0;
 }
 
-static void forget_old(struct demo_table *table) {
+static void forget_old(struct demo_table *table)
+{
     if (table->by_id.count + table->by_key.count <= 2 * BOUNDS_DEMOS_CACHED)
         return;
     map_each(&table->by_key, forget_old_key, table);
@@ -261,7 +283,8 @@ static void forget_old(struct demo_table *table) {
 
 /* ---- a lookup from question to answer ---- */
 
-static void finish_lookup(struct demo_lookup *lookup, int result, struct release *release) {
+static void finish_lookup(struct demo_lookup *lookup, int result, struct release *release)
+{
     struct demo_table *table = lookup->table;
     map_remove_u64(&table->requests, lookup->request);
     if (lookup->key)
@@ -282,7 +305,8 @@ static void finish_lookup(struct demo_lookup *lookup, int result, struct release
     free(lookup);
 }
 
-static void set_live(struct demo_table *table, struct demo *demo, struct release *release) {
+static void set_live(struct demo_table *table, struct demo *demo, struct release *release)
+{
     struct release *before = demo->release;
     if (before == release)
         return;
@@ -293,7 +317,8 @@ static void set_live(struct demo_table *table, struct demo *demo, struct release
 }
 
 /* The release is mapped: it becomes the demo's live one unless it is a preview. */
-static void take_release(struct demo_lookup *lookup, struct release *release) {
+static void take_release(struct demo_lookup *lookup, struct release *release)
+{
     struct demo_table *table = lookup->table;
     if (!lookup->is_preview)
         set_live(table, lookup->demo, release);
@@ -302,12 +327,14 @@ static void take_release(struct demo_lookup *lookup, struct release *release) {
     forget_old(table);
 }
 
-static void ask(struct demo_lookup *lookup) {
+static void ask(struct demo_lookup *lookup)
+{
     lookup->request = gateway_next_request(lookup->table->gateway);
     map_set_u64(&lookup->table->requests, lookup->request, lookup);
 }
 
-static void open_release(struct demo_lookup *lookup, const struct message_demo_found *found) {
+static void open_release(struct demo_lookup *lookup, const struct message_demo_found *found)
+{
     struct demo_table *table = lookup->table;
     struct release *release = map_get_u64(&table->releases, found->release_id);
     if (release) {
@@ -322,7 +349,8 @@ static void open_release(struct demo_lookup *lookup, const struct message_demo_f
                              &(struct message_bundle_open){lookup->request, found->release_id});
 }
 
-static void remember_key(struct demo_lookup *lookup, uint64_t release_id) {
+static void remember_key(struct demo_lookup *lookup, uint64_t release_id)
+{
     struct demo_key *entry = MEMORY_NEW(struct demo_key);
     entry->demo = demo_hold(lookup->demo);
     entry->release_id = lookup->is_preview ? release_id : 0;
@@ -331,7 +359,8 @@ static void remember_key(struct demo_lookup *lookup, uint64_t release_id) {
         free_key(NULL, (struct text){0}, before);
 }
 
-static void delete_demo(struct demo_table *table, struct demo *demo) {
+static void delete_demo(struct demo_table *table, struct demo *demo)
+{
     demo->is_deleted = demo->is_stale = true;
     set_live(table, demo, NULL);
     demo->release_id = 0;
@@ -339,7 +368,8 @@ static void delete_demo(struct demo_table *table, struct demo *demo) {
         calls_part.deleted(table->gateway, demo);
 }
 
-static void take_found(struct demo_lookup *lookup, const struct message_demo_found *found) {
+static void take_found(struct demo_lookup *lookup, const struct message_demo_found *found)
+{
     struct demo_table *table = lookup->table;
     map_remove_u64(&table->requests, lookup->request);
     if (found->status) {
@@ -361,7 +391,8 @@ static void take_found(struct demo_lookup *lookup, const struct message_demo_fou
     finish_lookup(lookup, ERROR_NOT_FOUND, NULL);
 }
 
-static void take_bundle(struct demo_lookup *lookup, struct message_in *message) {
+static void take_bundle(struct demo_lookup *lookup, struct message_in *message)
+{
     struct release *release;
     const struct release_source source = {
         .id = lookup->release_id,
@@ -381,7 +412,8 @@ static void take_bundle(struct demo_lookup *lookup, struct message_in *message) 
     release_drop(release);
 }
 
-static struct demo_lookup *start_lookup(struct demo_table *table, uint8_t by, struct text name) {
+static struct demo_lookup *start_lookup(struct demo_table *table, uint8_t by, struct text name)
+{
     struct demo_lookup *lookup = MEMORY_NEW(struct demo_lookup);
     lookup->table = table;
     list_init(&lookup->waiting);
@@ -392,7 +424,8 @@ static struct demo_lookup *start_lookup(struct demo_table *table, uint8_t by, st
 
 /* ---- what the store sends ---- */
 
-static void take_changed(struct demo_table *table, const struct message_demo_changed *changed) {
+static void take_changed(struct demo_table *table, const struct message_demo_changed *changed)
+{
     struct demo *demo = map_get_u64(&table->by_id, changed->demo_id);
     if (!demo)
         return;
@@ -407,11 +440,13 @@ static void take_changed(struct demo_table *table, const struct message_demo_cha
     }
 }
 
-static struct demo_lookup *lookup_of(struct demo_table *table, uint32_t request) {
+static struct demo_lookup *lookup_of(struct demo_table *table, uint32_t request)
+{
     return map_get_u64(&table->requests, request);
 }
 
-bool demo_message(struct demo_table *table, struct message_in *message) {
+bool demo_message(struct demo_table *table, struct message_in *message)
+{
     struct message_demo_found found;
     struct message_bundle_opened opened;
     struct message_request_failed failed;
@@ -441,19 +476,22 @@ bool demo_message(struct demo_table *table, struct message_in *message) {
     }
 }
 
-static int collect_lookup(void *context, struct text key, void *value) {
+static int collect_lookup(void *context, struct text key, void *value)
+{
     (void)key;
     *(struct demo_lookup **)context = value;
     return 1;
 }
 
-static int make_stale(void *context, struct text key, void *value) {
+static int make_stale(void *context, struct text key, void *value)
+{
     (void)context, (void)key;
     ((struct demo *)value)->is_stale = true;
     return 0;
 }
 
-void demo_store_lost(struct demo_table *table) {
+void demo_store_lost(struct demo_table *table)
+{
     struct demo_lookup *lookup;
     while (map_each(&table->requests, collect_lookup, &lookup))
         finish_lookup(lookup, ERROR_BUSY, NULL);
@@ -463,7 +501,8 @@ void demo_store_lost(struct demo_table *table) {
 
 /* ---- asking ---- */
 
-static size_t write_key(char key[KEY_BYTES], enum demo_by by, struct text name) {
+static size_t write_key(char key[KEY_BYTES], enum demo_by by, struct text name)
+{
     if (name.length > KEY_BYTES - 2)
         return 0;
     key[0] = (char)('0' + by);
@@ -476,7 +515,8 @@ static size_t write_key(char key[KEY_BYTES], enum demo_by by, struct text name) 
 }
 
 /* True when the cache can answer; then it has. While the store is away what we have is better than nothing. */
-static bool answer_from_cache(struct demo_table *table, struct text key, demo_answer *answer, void *context) {
+static bool answer_from_cache(struct demo_table *table, struct text key, demo_answer *answer, void *context)
+{
     const struct demo_key *entry = map_get(&table->by_key, key);
     if (!entry || entry->demo->is_deleted || (entry->demo->is_stale && table->gateway->store))
         return false;
@@ -490,7 +530,8 @@ static bool answer_from_cache(struct demo_table *table, struct text key, demo_an
 }
 
 /* "ann-digits--0a1b2c3": a release that need not be the live one. */
-static bool names_a_commit(struct text label) {
+static bool names_a_commit(struct text label)
+{
     if (label.length < 10)
         return false;
     struct text tail = text_skip(label, label.length - 9);
@@ -501,7 +542,8 @@ static bool names_a_commit(struct text label) {
 }
 
 struct demo_query *demo_find(struct demo_table *table, enum demo_by by, struct text name, demo_answer *answer,
-                             void *context) {
+                             void *context)
+{
     char bytes[KEY_BYTES];
     struct text key = {bytes, write_key(bytes, by, name)};
     if (key.length == 0) {
@@ -529,7 +571,8 @@ struct demo_query *demo_find(struct demo_table *table, enum demo_by by, struct t
     return query;
 }
 
-void demo_query_cancel(struct demo_query *query) {
+void demo_query_cancel(struct demo_query *query)
+{
     list_remove(&query->in_lookup);
     free(query);
 }

@@ -23,7 +23,8 @@ struct diff {
 
 static void diff_compare(struct diff *diff, const struct json_node *before, const struct json_node *after);
 
-static void write_path(struct diff *diff) {
+static void write_path(struct diff *diff)
+{
     buffer_byte(diff->out, '[');
     for (uint32_t i = 0; i < diff->depth; i++) {
         const struct diff_step *step = &diff->path[i];
@@ -38,7 +39,8 @@ static void write_path(struct diff *diff) {
 }
 
 /* `value` is appended between `quote`s, so that the tail of a raw string can be given as it stands. */
-static void write_edit(struct diff *diff, const char *action, struct text value, const char *quote) {
+static void write_edit(struct diff *diff, const char *action, struct text value, const char *quote)
+{
     if (diff->too_long)
         return;
     json_write_comma(diff->out);
@@ -52,13 +54,15 @@ static void write_edit(struct diff *diff, const char *action, struct text value,
     diff->too_long = diff->out->length > diff->end;
 }
 
-static struct text string_inside(const struct json_node *node) {
+static struct text string_inside(const struct json_node *node)
+{
     return (struct text){node->raw.data + 1, node->raw.length - 2};
 }
 
 /* Raw texts are compared: `before` ends behind a complete escape and a complete character, and `after` starts with the
  * same bytes, so the cut never falls inside either. A surrogate pair written as two escapes is complete in `before`. */
-static void compare_strings(struct diff *diff, const struct json_node *before, const struct json_node *after) {
+static void compare_strings(struct diff *diff, const struct json_node *before, const struct json_node *after)
+{
     struct text old = string_inside(before), new = string_inside(after);
     if (text_starts(new, old))
         write_edit(diff, "append", text_skip(new, old.length), "\"");
@@ -67,20 +71,23 @@ static void compare_strings(struct diff *diff, const struct json_node *before, c
 }
 
 static void compare_below(struct diff *diff, struct diff_step step, const struct json_node *before,
-                          const struct json_node *after) {
+                          const struct json_node *after)
+{
     diff->path[diff->depth++] = step;
     diff_compare(diff, before, after);
     diff->depth--;
 }
 
-static void write_edit_below(struct diff *diff, struct diff_step step, const char *action, struct text value) {
+static void write_edit_below(struct diff *diff, struct diff_step step, const char *action, struct text value)
+{
     diff->path[diff->depth++] = step;
     write_edit(diff, action, value, "");
     diff->depth--;
 }
 
 /* Deletes run from the highest index down, so that no index shifts under a later edit. */
-static void compare_arrays(struct diff *diff, const struct json_node *before, const struct json_node *after) {
+static void compare_arrays(struct diff *diff, const struct json_node *before, const struct json_node *after)
+{
     const struct json_node *old = json_first(diff->before, before), *new = json_first(diff->after, after);
     uint32_t index = 0;
     while (old && new && !diff->too_long) {
@@ -94,7 +101,8 @@ static void compare_arrays(struct diff *diff, const struct json_node *before, co
         write_edit_below(diff, (struct diff_step){.index = index++}, "add", new->raw);
 }
 
-static bool same_keys(struct diff *diff, const struct json_node *before, const struct json_node *after) {
+static bool same_keys(struct diff *diff, const struct json_node *before, const struct json_node *after)
+{
     const struct json_node *old = json_first(diff->before, before), *new = json_first(diff->after, after);
     while (old && new && text_equal(old->name, new->name)) {
         old = json_next(diff->before, before, old);
@@ -103,7 +111,8 @@ static bool same_keys(struct diff *diff, const struct json_node *before, const s
     return !old && !new;
 }
 
-static const struct json_node *find_key(const struct json *json, const struct json_node *object, struct text name) {
+static const struct json_node *find_key(const struct json *json, const struct json_node *object, struct text name)
+{
     const struct json_node *child = json_first(json, object);
     while (child && !text_equal(child->name, name))
         child = json_next(json, object, child);
@@ -112,7 +121,8 @@ static const struct json_node *find_key(const struct json *json, const struct js
 
 /* Quadratic in the number of keys, which the caller bounds. A key that is escaped differently counts as another key:
  * it is deleted, then added. */
-static void compare_members(struct diff *diff, const struct json_node *before, const struct json_node *after) {
+static void compare_members(struct diff *diff, const struct json_node *before, const struct json_node *after)
+{
     const struct json_node *child;
     for (child = json_first(diff->before, before); child; child = json_next(diff->before, before, child)) {
         const struct json_node *new = find_key(diff->after, after, child->name);
@@ -127,7 +137,8 @@ static void compare_members(struct diff *diff, const struct json_node *before, c
             write_edit_below(diff, (struct diff_step){.key = child->name}, "add", child->raw);
 }
 
-static void compare_objects(struct diff *diff, const struct json_node *before, const struct json_node *after) {
+static void compare_objects(struct diff *diff, const struct json_node *before, const struct json_node *after)
+{
     if (same_keys(diff, before, after)) {
         const struct json_node *old = json_first(diff->before, before), *new = json_first(diff->after, after);
         for (; old && !diff->too_long; old = json_next(diff->before, before, old)) {
@@ -141,7 +152,8 @@ static void compare_objects(struct diff *diff, const struct json_node *before, c
     }
 }
 
-static void diff_compare(struct diff *diff, const struct json_node *before, const struct json_node *after) {
+static void diff_compare(struct diff *diff, const struct json_node *before, const struct json_node *after)
+{
     if (diff->too_long || text_equal(before->raw, after->raw))
         return;
     if (before->type != after->type)
@@ -156,7 +168,8 @@ static void diff_compare(struct diff *diff, const struct json_node *before, cons
         write_edit(diff, "replace", after->raw, "");
 }
 
-static void write_replace(struct buffer *out, struct text value) {
+static void write_replace(struct buffer *out, struct text value)
+{
     buffer_string(out, "[[\"replace\",[],");
     buffer_text(out, value);
     buffer_string(out, "]]");
@@ -164,7 +177,8 @@ static void write_replace(struct buffer *out, struct text value) {
 
 /* The edits between two nodes of parsed texts, as one list. */
 static void write_nodes(struct buffer *out, const struct json *json_before, const struct json_node *before,
-                        const struct json *json_after, const struct json_node *after) {
+                        const struct json *json_after, const struct json_node *after)
+{
     size_t start = out->length;
     struct diff diff = {.before = json_before, .after = json_after, .out = out};
     diff.end = start + after->raw.length + sizeof "[[\"replace\",[],]]";
@@ -178,7 +192,8 @@ static void write_nodes(struct buffer *out, const struct json *json_before, cons
     }
 }
 
-void diff_write_value(struct buffer *out, struct text before, struct text after) {
+void diff_write_value(struct buffer *out, struct text before, struct text after)
+{
     struct json old = {0}, new = {0};
     if (text_equal(before, after))
         buffer_string(out, "[]");
@@ -192,7 +207,8 @@ void diff_write_value(struct buffer *out, struct text before, struct text after)
 }
 
 /* Both parsed: one list per output. Outputs that `before` does not have are replaced whole. */
-static void write_outputs(struct buffer *out, const struct json *before, const struct json *after) {
+static void write_outputs(struct buffer *out, const struct json *before, const struct json *after)
+{
     const struct json_node *old = json_first(before, &before->nodes[0]);
     const struct json_node *new = json_first(after, &after->nodes[0]);
     bool diffed = before->nodes[0].raw.length <= BOUNDS_DIFF_BYTES && after->nodes[0].raw.length <= BOUNDS_DIFF_BYTES;
@@ -209,7 +225,8 @@ static void write_outputs(struct buffer *out, const struct json *before, const s
     buffer_byte(out, ']');
 }
 
-int diff_write_frame(struct buffer *out, struct text before, struct text after) {
+int diff_write_frame(struct buffer *out, struct text before, struct text after)
+{
     struct json old = {0}, new = {0};
     int code = json_parse(&old, before, NULL);
     if (code == 0)

@@ -54,7 +54,8 @@ static const struct {
 
 static const char unknown_type[] = "application/octet-stream";
 
-const char *files_type(struct text name) {
+const char *files_type(struct text name)
+{
     size_t start = name.length;
     while (start && name.data[start - 1] != '.' && name.data[start - 1] != '/')
         start--;
@@ -67,7 +68,8 @@ const char *files_type(struct text name) {
     return unknown_type;
 }
 
-bool files_is_shown(const char *type) {
+bool files_is_shown(const char *type)
+{
     for (size_t i = 0; i < MEMORY_COUNT(types); i++)
         if (strcmp(types[i].type, type) == 0)
             return types[i].shown;
@@ -75,16 +77,19 @@ bool files_is_shown(const char *type) {
 }
 
 /* Where a slice of the mapping stands in the bundle file. */
-static uint64_t offset_of(const struct release *release, struct text slice) {
+static uint64_t offset_of(const struct release *release, struct text slice)
+{
     return (uint64_t)((const unsigned char *)slice.data - release->bundle.data);
 }
 
-static void drop_release(void *owner) {
+static void drop_release(void *owner)
+{
     release_drop(owner);
 }
 
 void files_reply_slice(struct http_exchange *exchange, struct release *release, struct text body,
-                       struct text headers) {
+                       struct text headers)
+{
     http_respond_memory(exchange, &(struct http_memory){.body = body,
                                                         .etag = text_from(release->etag),
                                                         .headers = headers,
@@ -94,7 +99,8 @@ void files_reply_slice(struct http_exchange *exchange, struct release *release, 
                                                         .owner = release_hold(release)});
 }
 
-static bool is_hidden(struct text name) {
+static bool is_hidden(struct text name)
+{
     while (name.data) {
         struct text segment = text_cut(&name, '/');
         if (segment.length && segment.data[0] == '.')
@@ -104,14 +110,16 @@ static bool is_hidden(struct text name) {
 }
 
 /* The checksum of the contents, which the bundle has anyway, as an entity tag. */
-static struct text write_etag(uint64_t checksum, char etag[18]) {
+static struct text write_etag(uint64_t checksum, char etag[18])
+{
     etag[0] = etag[17] = '"';
     for (int i = 16; i > 0; i--, checksum >>= 4)
         etag[i] = "0123456789abcdef"[checksum & 15];
     return (struct text){etag, 18};
 }
 
-static void reply_entry(struct http_exchange *exchange, struct release *release, const struct bundle_entry *entry) {
+static void reply_entry(struct http_exchange *exchange, struct release *release, const struct bundle_entry *entry)
+{
     struct buffer BUFFER_AUTO headers = BUFFER_EMPTY;
     char etag[18];
     const char *type = files_type(entry->name);
@@ -129,17 +137,20 @@ static void reply_entry(struct http_exchange *exchange, struct release *release,
                                                         .owner = release_hold(release)});
 }
 
-static bool find(const struct release *release, struct text name, struct bundle_entry *ret_entry) {
+static bool find(const struct release *release, struct text name, struct bundle_entry *ret_entry)
+{
     return !is_hidden(name) && bundle_find(&release->bundle, name, ret_entry) == 0 &&
            !(ret_entry->flags & BUNDLE_FLAG_GENERATED);
 }
 
-bool files_has(const struct release *release, struct text name) {
+bool files_has(const struct release *release, struct text name)
+{
     struct bundle_entry entry;
     return find(release, name, &entry);
 }
 
-bool files_reply(struct http_exchange *exchange, struct demo_route *route, struct text name) {
+bool files_reply(struct http_exchange *exchange, struct demo_route *route, struct text name)
+{
     struct bundle_entry entry;
     if (!find(route->release, name, &entry))
         return false;
@@ -148,7 +159,8 @@ bool files_reply(struct http_exchange *exchange, struct demo_route *route, struc
 }
 
 /* The author's own page for what is not there, still with status 404. */
-static void reply_missing(struct http_exchange *exchange, struct demo_route *route) {
+static void reply_missing(struct http_exchange *exchange, struct demo_route *route)
+{
     struct bundle_entry entry;
     if (bundle_find(&route->release->bundle, TEXT("404.html"), &entry) < 0) {
         status_reply(route, 404, "There is no such page", "This demo has no file of that name.");
@@ -158,7 +170,8 @@ static void reply_missing(struct http_exchange *exchange, struct demo_route *rou
                entry.contents);
 }
 
-void files_serve(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+void files_serve(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     struct buffer BUFFER_AUTO index = BUFFER_EMPTY;
     struct text path = route->path;
     (void)gateway;

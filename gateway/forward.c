@@ -57,18 +57,21 @@ static const struct text hop_fields[] = {
     {"server", 6},      {"date", 4},            {"proxy-authenticate", 18}, {"proxy-authorization", 19},
 };
 
-static bool stays_behind(struct text name) {
+static bool stays_behind(struct text name)
+{
     for (size_t i = 0; i < MEMORY_COUNT(hop_fields); i++)
         if (text_equal_ignore_case(name, hop_fields[i]))
             return true;
     return false;
 }
 
-static bool is_internal(struct text name) {
+static bool is_internal(struct text name)
+{
     return text_equal_ignore_case(text_head(name, 10), TEXT("x-vitrine-"));
 }
 
-struct forward *forward_new(struct gateway *gateway) {
+struct forward *forward_new(struct gateway *gateway)
+{
     struct forward *forward = MEMORY_NEW(struct forward);
     forward->gateway = gateway;
     list_init(&forward->idle);
@@ -77,12 +80,14 @@ struct forward *forward_new(struct gateway *gateway) {
 
 /* ---- connections ---- */
 
-static void drop_client(struct forward *forward, struct http_client *client) {
+static void drop_client(struct forward *forward, struct http_client *client)
+{
     http_client_free(client);
     forward->open_count--;
 }
 
-void forward_reset(struct forward *forward) {
+void forward_reset(struct forward *forward)
+{
     struct forward_spare *spare;
     while ((spare = LIST_FIRST(&forward->idle, struct forward_spare, in_idle))) {
         list_remove(&spare->in_idle);
@@ -92,14 +97,16 @@ void forward_reset(struct forward *forward) {
     forward->idle_count = 0;
 }
 
-void forward_free(struct forward *forward) {
+void forward_free(struct forward *forward)
+{
     if (!forward)
         return;
     forward_reset(forward);
     free(forward);
 }
 
-static void keep_client(struct forward *forward, struct http_client *client) {
+static void keep_client(struct forward *forward, struct http_client *client)
+{
     if (!http_client_is_ready(client) || forward->idle_count >= BOUNDS_FORWARD_IDLE) {
         drop_client(forward, client);
         return;
@@ -111,7 +118,8 @@ static void keep_client(struct forward *forward, struct http_client *client) {
     forward->idle_count++;
 }
 
-static struct http_client *take_idle(struct forward *forward) {
+static struct http_client *take_idle(struct forward *forward)
+{
     struct forward_spare *spare;
     while ((spare = LIST_FIRST(&forward->idle, struct forward_spare, in_idle))) {
         struct http_client *client = spare->client;
@@ -126,7 +134,8 @@ static struct http_client *take_idle(struct forward *forward) {
 }
 
 /* A new connection is a socket pair, one end of which goes to the store by message. */
-static struct http_client *connect_store(struct forward *forward) {
+static struct http_client *connect_store(struct forward *forward)
+{
     struct channel *store = forward->gateway->store;
     struct buffer BUFFER_AUTO body = BUFFER_EMPTY;
     int pair[2];
@@ -145,7 +154,8 @@ static struct http_client *connect_store(struct forward *forward) {
 
 /* ---- the request ---- */
 
-static void add_context(const struct forward_call *call, struct buffer *lines) {
+static void add_context(const struct forward_call *call, struct buffer *lines)
+{
     const struct demo_route *route = call->route;
     struct text host = call->exchange->head.host;
     http_field_append(lines, "Host", host.length ? host : text_from(call->forward->gateway->site.host));
@@ -157,7 +167,8 @@ static void add_context(const struct forward_call *call, struct buffer *lines) {
     http_field_append(lines, "x-vitrine-base", text_from(route->base));
 }
 
-static void copy_request_fields(const struct forward_call *call, struct buffer *lines) {
+static void copy_request_fields(const struct forward_call *call, struct buffer *lines)
+{
     const struct http_head *head = &call->exchange->head;
     for (size_t i = 0; i < head->field_count; i++) {
         struct text name = http_head_name(head, i);
@@ -172,7 +183,8 @@ static void copy_request_fields(const struct forward_call *call, struct buffer *
     }
 }
 
-static void send_request(struct forward_call *call) {
+static void send_request(struct forward_call *call)
+{
     const struct http_head *head = &call->exchange->head;
     struct buffer BUFFER_AUTO lines = BUFFER_EMPTY;
     add_context(call, &lines);
@@ -187,13 +199,15 @@ static void send_request(struct forward_call *call) {
                       &client_handler, call);
 }
 
-static void finish_call(struct forward_call *call) {
+static void finish_call(struct forward_call *call)
+{
     free(call->target);
     free(call);
 }
 
 /* Nobody answers: say so, or break off what has begun. */
-static void fail_call(struct forward_call *call, int status, const char *sentence) {
+static void fail_call(struct forward_call *call, int status, const char *sentence)
+{
     struct demo_route *route = call->route;
     bool started = call->started;
     if (call->client)
@@ -206,7 +220,8 @@ static void fail_call(struct forward_call *call, int status, const char *sentenc
 }
 
 void forward_start(struct forward *forward, struct http_exchange *exchange, struct demo_route *route,
-                   struct text target) {
+                   struct text target)
+{
     struct forward_call *call = MEMORY_NEW(struct forward_call);
     call->forward = forward;
     call->exchange = exchange;
@@ -227,7 +242,8 @@ void forward_start(struct forward *forward, struct http_exchange *exchange, stru
     }
 }
 
-void forward_serve(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+void forward_serve(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     /* An absolute-form target names us already: the store sees the path. */
     const struct http_head *head = &exchange->head;
     struct buffer BUFFER_AUTO target = BUFFER_EMPTY;
@@ -239,7 +255,8 @@ void forward_serve(struct gateway *gateway, struct http_exchange *exchange, stru
     forward_start(gateway->forward, exchange, route, buffer_view(&target));
 }
 
-void forward_serve_demo(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+void forward_serve_demo(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     struct buffer BUFFER_AUTO target = BUFFER_EMPTY;
     buffer_byte(&target, '/');
     buffer_text(&target, text_skip(exchange->head.path, route->base_length));
@@ -252,25 +269,29 @@ void forward_serve_demo(struct gateway *gateway, struct http_exchange *exchange,
 
 /* ---- client → store ---- */
 
-static void on_request_data(void *context, struct http_exchange *exchange, struct text data) {
+static void on_request_data(void *context, struct http_exchange *exchange, struct text data)
+{
     struct forward_call *call = context;
     if (http_client_write(call->client, data) == ERROR_AGAIN)
         http_exchange_pause(exchange);
 }
 
-static void on_request_end(void *context, struct http_exchange *exchange) {
+static void on_request_end(void *context, struct http_exchange *exchange)
+{
     struct forward_call *call = context;
     (void)exchange;
     http_client_end(call->client);
 }
 
-static void on_response_drained(void *context, struct http_exchange *exchange) {
+static void on_response_drained(void *context, struct http_exchange *exchange)
+{
     struct forward_call *call = context;
     (void)exchange;
     http_client_resume(call->client);
 }
 
-static void on_request_abort(void *context, struct http_exchange *exchange, int code) {
+static void on_request_abort(void *context, struct http_exchange *exchange, int code)
+{
     struct forward_call *call = context;
     (void)exchange, (void)code;
     drop_client(call->forward, call->client);
@@ -288,12 +309,14 @@ static const struct http_handler exchange_handler = {
 
 /* The store may send bytes of strangers as files: then it says so with a policy of its own, which is never weaker than
  * a sandbox, and ours for pages is replaced as a whole. */
-static void choose_headers(struct forward_call *call, const struct http_head *head) {
+static void choose_headers(struct forward_call *call, const struct http_head *head)
+{
     if (!call->route->demo && http_head_get(head, "content-security-policy").data)
         http_exchange_decorate(call->exchange, text_from(call->forward->gateway->file_headers));
 }
 
-static void on_head(void *context, const struct http_head *head) {
+static void on_head(void *context, const struct http_head *head)
+{
     struct forward_call *call = context;
     struct buffer BUFFER_AUTO lines = BUFFER_EMPTY;
     for (size_t i = 0; i < head->field_count; i++) {
@@ -311,13 +334,15 @@ static void on_head(void *context, const struct http_head *head) {
     http_respond_start(call->exchange, head->status, buffer_view(&lines), sized ? head->content_length : -1);
 }
 
-static void on_response_data(void *context, struct text data) {
+static void on_response_data(void *context, struct text data)
+{
     struct forward_call *call = context;
     if (http_respond_write(call->exchange, data) == ERROR_AGAIN)
         http_client_pause(call->client);
 }
 
-static void on_response_end(void *context) {
+static void on_response_end(void *context)
+{
     struct forward_call *call = context;
     struct http_exchange *exchange = call->exchange;
     keep_client(call->forward, call->client);
@@ -325,13 +350,15 @@ static void on_response_end(void *context) {
     http_respond_end(exchange);
 }
 
-static void on_request_drained(void *context) {
+static void on_request_drained(void *context)
+{
     struct forward_call *call = context;
     http_exchange_resume(call->exchange);
 }
 
 /* A kept connection may have ended just when we used it: a request that left no trace is asked once more. */
-static bool try_again(struct forward_call *call) {
+static bool try_again(struct forward_call *call)
+{
     if (call->retried || call->has_body || call->started || !http_client_is_unanswered(call->client))
         return false;
     call->retried = true;
@@ -342,7 +369,8 @@ static bool try_again(struct forward_call *call) {
     return call->client != NULL;
 }
 
-static void on_error(void *context, int code) {
+static void on_error(void *context, int code)
+{
     struct forward_call *call = context;
     (void)code;
     if (!try_again(call))

@@ -28,7 +28,8 @@ static bool read_bool(struct function_reader *reader, const struct json_node *ob
 }
 
 static uint32_t read_count(struct function_reader *reader, const struct json_node *object, const char *key,
-                           uint32_t fallback) {
+                           uint32_t fallback)
+{
     const struct json_node *node = member(reader, object, key);
     int64_t value = fallback;
     if (node && (!json_integer(node, &value) || value < 1 || value > UINT32_MAX))
@@ -38,7 +39,8 @@ static uint32_t read_count(struct function_reader *reader, const struct json_nod
 
 /* A word out of a NULL-terminated list; the index of the match. */
 static int read_word(struct function_reader *reader, const struct json_node *object, const char *key,
-                     const char *const *words) {
+                     const char *const *words)
+{
     const struct json_node *node = member(reader, object, key);
     MEMORY_AUTO char *word = node ? json_string_copy(node) : NULL;
     for (int i = 0; word && words[i]; i++)
@@ -51,7 +53,8 @@ static int read_word(struct function_reader *reader, const struct json_node *obj
 
 /* An array of non-negative integers; `limit` is the first value that is too large. */
 static uint32_t *read_numbers(struct function_reader *reader, const struct json_node *array, uint64_t limit,
-                              uint32_t *ret_count) {
+                              uint32_t *ret_count)
+{
     uint32_t count = array ? array->count : 0, used = 0;
     uint32_t *numbers = memory_alloc(count + 1, sizeof *numbers);
     const struct json_node *child;
@@ -68,7 +71,8 @@ static uint32_t *read_numbers(struct function_reader *reader, const struct json_
 }
 
 static void mark_positions(struct function_reader *reader, const struct json_node *array, unsigned char *marks,
-                           struct function *function, unsigned char bit) {
+                           struct function *function, unsigned char bit)
+{
     uint32_t count;
     MEMORY_AUTO uint32_t *positions = read_numbers(reader, array, function->input_count, &count);
     for (uint32_t i = 0; reader->code == 0 && i < count; i++)
@@ -87,7 +91,8 @@ static void read_state_outputs(struct function_reader *reader, const struct json
 }
 
 /* `defaults` has one entry per input; null there means: required. */
-static void read_defaults(struct function_reader *reader, const struct json_node *node, struct function *function) {
+static void read_defaults(struct function_reader *reader, const struct json_node *node, struct function *function)
+{
     const struct json_node *array = member(reader, node, "defaults"), *child = json_first(reader->json, array);
     function->defaults = memory_alloc(function->input_count + 1, sizeof *function->defaults);
     for (uint32_t i = 0; child && i < function->input_count; i++, child = json_next(reader->json, array, child)) {
@@ -98,14 +103,16 @@ static void read_defaults(struct function_reader *reader, const struct json_node
     }
 }
 
-static void read_names(struct function_reader *reader, const struct json_node *node, struct function *function) {
+static void read_names(struct function_reader *reader, const struct json_node *node, struct function *function)
+{
     const struct json_node *array = member(reader, node, "parameter_names"), *child = json_first(reader->json, array);
     function->names = memory_alloc(function->input_count + 1, sizeof *function->names);
     for (uint32_t i = 0; child && i < function->input_count; i++, child = json_next(reader->json, array, child))
         function->names[i] = json_string_copy(child);
 }
 
-static void read_inputs(struct function_reader *reader, const struct json_node *node, struct function *function) {
+static void read_inputs(struct function_reader *reader, const struct json_node *node, struct function *function)
+{
     function->inputs = read_numbers(reader, member(reader, node, "inputs"), UINT32_MAX, &function->input_count);
     function->outputs = read_numbers(reader, member(reader, node, "outputs"), UINT32_MAX, &function->output_count);
     function->positions = memory_alloc(function->input_count + 1, 1);
@@ -120,7 +127,8 @@ static void read_inputs(struct function_reader *reader, const struct json_node *
 }
 
 /* Functions that name the same concurrency_id share one limit (the lowest); the others are alone in their group. */
-static void read_group(struct function_reader *reader, const struct json_node *node, struct function *function) {
+static void read_group(struct function_reader *reader, const struct json_node *node, struct function *function)
+{
     const struct json_node *id = member(reader, node, "concurrency_id");
     struct function_table *table = reader->table;
     uintptr_t found = id ? (uintptr_t)map_get(&reader->groups, id->raw) : 0;
@@ -136,7 +144,8 @@ static void read_group(struct function_reader *reader, const struct json_node *n
         table->group_limits[function->group] = function->concurrency;
 }
 
-static void read_function(struct function_reader *reader, const struct json_node *node, struct function *function) {
+static void read_function(struct function_reader *reader, const struct json_node *node, struct function *function)
+{
     static const char *const visibilities[] = {"public", "undocumented", "private", NULL};
     static const char *const triggers[] = {"once", "multiple", "always_last", NULL};
     const struct json_node *name = member(reader, node, "api_name");
@@ -153,7 +162,8 @@ static void read_function(struct function_reader *reader, const struct json_node
         map_set(&reader->table->by_name, text_from(function->api_name), function);
 }
 
-static void read_functions(struct function_reader *reader, const struct json_node *array) {
+static void read_functions(struct function_reader *reader, const struct json_node *array)
+{
     struct function_table *table = reader->table;
     const struct json_node *child;
     uint32_t count = array ? array->count : 0;
@@ -170,7 +180,8 @@ static void read_functions(struct function_reader *reader, const struct json_nod
     }
 }
 
-int function_table_read(struct function_table *table, struct text manifest) {
+int function_table_read(struct function_table *table, struct text manifest)
+{
     struct json json = {0};
     struct function_reader reader = {.json = &json, .table = table};
     *table = (struct function_table){.max_queue = BOUNDS_DEMO_QUEUE_EVENTS};
@@ -186,13 +197,15 @@ int function_table_read(struct function_table *table, struct text manifest) {
     return reader.code;
 }
 
-static void release_texts(char **texts, uint32_t count) {
+static void release_texts(char **texts, uint32_t count)
+{
     for (uint32_t i = 0; texts && i < count; i++)
         free(texts[i]);
     free(texts);
 }
 
-static void function_release(struct function *function) {
+static void function_release(struct function *function)
+{
     free(function->api_name);
     free(function->inputs);
     free(function->outputs);
@@ -203,7 +216,8 @@ static void function_release(struct function *function) {
     release_texts(function->names, function->input_count);
 }
 
-void function_table_release(struct function_table *table) {
+void function_table_release(struct function_table *table)
+{
     for (uint32_t i = 0; i < table->count; i++)
         function_release(&table->functions[i]);
     free(table->functions);
@@ -214,7 +228,8 @@ void function_table_release(struct function_table *table) {
 }
 
 /* Ids are nearly always 1…count in order, so the first guess is the answer. */
-const struct function *function_by_id(const struct function_table *table, int64_t id) {
+const struct function *function_by_id(const struct function_table *table, int64_t id)
+{
     if (id >= 1 && id <= table->count && table->functions[id - 1].id == id)
         return &table->functions[id - 1];
     for (uint32_t i = 0; i < table->count; i++)
@@ -223,13 +238,15 @@ const struct function *function_by_id(const struct function_table *table, int64_
     return NULL;
 }
 
-const struct function *function_by_name(const struct function_table *table, struct text name) {
+const struct function *function_by_name(const struct function_table *table, struct text name)
+{
     if (name.length > 0 && name.data[0] == '/')
         name = text_skip(name, 1);
     return map_get(&table->by_name, name);
 }
 
-uint32_t function_visible_inputs(const struct function *function) {
+uint32_t function_visible_inputs(const struct function *function)
+{
     uint32_t visible = 0;
     for (uint32_t i = 0; i < function->input_count; i++)
         visible += !(function->positions[i] & FUNCTION_STATE);

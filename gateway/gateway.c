@@ -32,7 +32,8 @@ static const enum message_role peer_roles[GATEWAY_PEER_COUNT] = {
     [GATEWAY_PEER_INFER] = ROLE_INFER,
 };
 
-static struct channel **peer_slot(struct gateway *gateway, enum gateway_peer peer) {
+static struct channel **peer_slot(struct gateway *gateway, enum gateway_peer peer)
+{
     struct channel **const slots[GATEWAY_PEER_COUNT] = {
         [GATEWAY_PEER_STORE] = &gateway->store,
         [GATEWAY_PEER_ZYGOTE] = &gateway->zygote,
@@ -41,12 +42,14 @@ static struct channel **peer_slot(struct gateway *gateway, enum gateway_peer pee
     return slots[peer];
 }
 
-static void tell_part(struct gateway *gateway, enum gateway_peer peer) {
+static void tell_part(struct gateway *gateway, enum gateway_peer peer)
+{
     if (gateway->started && calls_part.peer)
         calls_part.peer(gateway, peer);
 }
 
-static void peer_lost(struct gateway *gateway, enum gateway_peer peer) {
+static void peer_lost(struct gateway *gateway, enum gateway_peer peer)
+{
     *peer_slot(gateway, peer) = NULL;
     if (peer == GATEWAY_PEER_STORE) {
         gateway->store_answers = false;
@@ -58,7 +61,8 @@ static void peer_lost(struct gateway *gateway, enum gateway_peer peer) {
     tell_part(gateway, peer);
 }
 
-static void on_peer_closed(void *context, int result) {
+static void on_peer_closed(void *context, int result)
+{
     struct gateway_link *link = context;
     static const char *const names[GATEWAY_PEER_COUNT] = {"store", "zygote", "inference backend"};
     if (!link->gateway->stopping)
@@ -66,7 +70,8 @@ static void on_peer_closed(void *context, int result) {
     peer_lost(link->gateway, link->peer);
 }
 
-static void on_peer_message(void *context, struct message_in *message) {
+static void on_peer_message(void *context, struct message_in *message)
+{
     struct gateway_link *link = context;
     struct gateway *gateway = link->gateway;
     if (link->peer == GATEWAY_PEER_STORE)
@@ -80,7 +85,8 @@ static void on_peer_message(void *context, struct message_in *message) {
     log_debug("a message nobody waits for: %s", info ? info->name : "unknown");
 }
 
-void gateway_attach(struct gateway *gateway, enum gateway_peer peer, int fd) {
+void gateway_attach(struct gateway *gateway, enum gateway_peer peer, int fd)
+{
     struct channel **slot = peer_slot(gateway, peer);
     if (*slot) {
         loop_channel_detach(gateway->loop, *slot);
@@ -96,12 +102,14 @@ void gateway_attach(struct gateway *gateway, enum gateway_peer peer, int fd) {
 
 /* ---- configuration ---- */
 
-static void set(char **string, struct text value) {
+static void set(char **string, struct text value)
+{
     free(*string);
     *string = text_copy(value);
 }
 
-void gateway_configure(struct gateway *gateway, struct text key, struct text value) {
+void gateway_configure(struct gateway *gateway, struct text key, struct text value)
+{
     uint64_t number;
     const struct {
         struct text key;
@@ -126,14 +134,16 @@ void gateway_configure(struct gateway *gateway, struct text key, struct text val
     }
 }
 
-static char *write_lines(struct gateway *gateway, enum headers_surface surface) {
+static char *write_lines(struct gateway *gateway, enum headers_surface surface)
+{
     struct buffer lines = BUFFER_EMPTY;
     headers_write(&gateway->site, surface, NULL, &lines);
     return buffer_steal(&lines);
 }
 
 /* As many connections as the kernel allows us descriptors, less what bundles, workers and the rest need. */
-static void set_connection_limit(struct gateway *gateway) {
+static void set_connection_limit(struct gateway *gateway)
+{
     struct rlimit limit;
     gateway->http_limits = http_limits_public;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -147,7 +157,8 @@ static void set_connection_limit(struct gateway *gateway) {
 
 /* ---- the server ---- */
 
-static bool on_accept(void *context, const struct http_peer *peer) {
+static bool on_accept(void *context, const struct http_peer *peer)
+{
     struct gateway *gateway = context;
     bool is_proxy = gateway->trusted_proxy_set && memcmp(peer->address, gateway->trusted_proxy, 16) == 0;
     if (peer->local || is_proxy || limit_enter(gateway->limits, peer->address))
@@ -156,20 +167,23 @@ static bool on_accept(void *context, const struct http_peer *peer) {
     return false;
 }
 
-static void on_close(void *context, const struct http_peer *peer) {
+static void on_close(void *context, const struct http_peer *peer)
+{
     struct gateway *gateway = context;
     bool is_proxy = gateway->trusted_proxy_set && memcmp(peer->address, gateway->trusted_proxy, 16) == 0;
     if (!peer->local && !is_proxy)
         limit_leave(gateway->limits, peer->address);
 }
 
-static void on_refused(void *context, const struct http_peer *peer, int status, const char *reason) {
+static void on_refused(void *context, const struct http_peer *peer, int status, const char *reason)
+{
     struct gateway *gateway = context;
     metrics_refused(gateway->metrics, status);
     access_write_refused(gateway->access, peer, status, reason);
 }
 
-static void on_stopped(void *context) {
+static void on_stopped(void *context)
+{
     struct gateway *gateway = context;
     loop_stop(gateway->loop);
 }
@@ -189,7 +203,8 @@ static const struct http_server_callbacks callbacks = {
 
 /* ---- life ---- */
 
-void gateway_init(struct gateway *gateway, struct loop *loop) {
+void gateway_init(struct gateway *gateway, struct loop *loop)
+{
     *gateway = (struct gateway){.loop = loop, .base = loop->base};
     for (size_t i = 0; i < GATEWAY_PEER_COUNT; i++)
         gateway->links[i] = (struct gateway_link){gateway, (enum gateway_peer)i};
@@ -199,7 +214,8 @@ void gateway_init(struct gateway *gateway, struct loop *loop) {
     identity_table_init(&gateway->identities, gateway);
 }
 
-void gateway_listen(struct gateway *gateway, int fd) {
+void gateway_listen(struct gateway *gateway, int fd)
+{
     for (size_t i = 0; i < MEMORY_COUNT(gateway->listeners); i++) {
         if (gateway->listeners[i] < 0) {
             gateway->listeners[i] = fd;
@@ -209,13 +225,15 @@ void gateway_listen(struct gateway *gateway, int fd) {
     log_warning("more listeners than %zu: one is not used", MEMORY_COUNT(gateway->listeners));
 }
 
-static void open_assets(struct gateway *gateway) {
+static void open_assets(struct gateway *gateway)
+{
     struct buffer BUFFER_AUTO folder = BUFFER_EMPTY;
     buffer_format(&folder, "%s/kit", gateway->config.share ? gateway->config.share : "share/vitrine");
     gateway->assets = assets_open(folder.data, text_from(gateway->asset_headers));
 }
 
-int gateway_start(struct gateway *gateway) {
+int gateway_start(struct gateway *gateway)
+{
     int result = site_init(&gateway->site, gateway->config.host, gateway->config.demo_domain,
                            gateway->config.site_url, gateway->config.port);
     if (result < 0) {
@@ -244,7 +262,8 @@ int gateway_start(struct gateway *gateway) {
     return 0;
 }
 
-int gateway_accept(struct gateway *gateway) {
+int gateway_accept(struct gateway *gateway)
+{
     for (size_t i = 0; i < MEMORY_COUNT(gateway->listeners) && gateway->listeners[i] >= 0; i++) {
         int fd = gateway->listeners[i];
         gateway->listeners[i] = -1;
@@ -255,7 +274,8 @@ int gateway_accept(struct gateway *gateway) {
 }
 
 /* Calls may still be finishing when every client has an answer, and the other way round: the server goes last. */
-static void on_stop_poll(void *context) {
+static void on_stop_poll(void *context)
+{
     struct gateway *gateway = context;
     uint64_t now = clock_now_ms();
     bool busy = calls_part.is_busy && calls_part.is_busy(gateway);
@@ -267,7 +287,8 @@ static void on_stop_poll(void *context) {
     http_server_stop(gateway->server, (uint32_t)left);
 }
 
-void gateway_stop(struct gateway *gateway, uint32_t grace_ms) {
+void gateway_stop(struct gateway *gateway, uint32_t grace_ms)
+{
     if (gateway->stopping)
         return;
     gateway->stopping = true;
@@ -283,7 +304,8 @@ void gateway_stop(struct gateway *gateway, uint32_t grace_ms) {
     loop_timer_start(&gateway->stop_poll, 0);
 }
 
-void gateway_release(struct gateway *gateway) {
+void gateway_release(struct gateway *gateway)
+{
     http_server_free(gateway->server);
     if (gateway->started && calls_part.release)
         calls_part.release(gateway);

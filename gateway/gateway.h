@@ -100,7 +100,8 @@ void gateway_stop(struct gateway *gateway, uint32_t grace_ms);
 void gateway_release(struct gateway *gateway);
 
 /* A fresh id for a question to the store; never 0. */
-static inline uint32_t gateway_next_request(struct gateway *gateway) {
+static inline uint32_t gateway_next_request(struct gateway *gateway)
+{
     return ++gateway->next_request ? gateway->next_request : ++gateway->next_request;
 }
 

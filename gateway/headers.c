@@ -56,14 +56,16 @@ static const struct text owned[] = {
     {"access-control-allow-credentials", 32},
 };
 
-bool headers_is_owned(struct text name) {
+bool headers_is_owned(struct text name)
+{
     for (size_t i = 0; i < MEMORY_COUNT(owned); i++)
         if (text_equal_ignore_case(name, owned[i]))
             return true;
     return false;
 }
 
-bool headers_is_origin(struct text origin) {
+bool headers_is_origin(struct text origin)
+{
     struct text host = origin;
     if (text_starts(host, TEXT("https://")))
         host = text_skip(host, 8);
@@ -81,7 +83,8 @@ bool headers_is_origin(struct text origin) {
 }
 
 /* Our own pages may always frame a demo, under every name this server answers to. */
-static void write_ancestors(const struct site *site, const struct headers_policy *policy, struct buffer *out) {
+static void write_ancestors(const struct site *site, const struct headers_policy *policy, struct buffer *out)
+{
     bool open = !policy || (!policy->embedding_disabled && policy->parents.length == 0);
     if (open) {
         buffer_string(out, "frame-ancestors *");
@@ -99,7 +102,8 @@ static void write_ancestors(const struct site *site, const struct headers_policy
     }
 }
 
-static void write_demo_places(const struct site *site, struct buffer *out) {
+static void write_demo_places(const struct site *site, struct buffer *out)
+{
     bool local = !site->demo_hosts || text_equal(text_from(site->demo_domain), TEXT("localhost"));
     buffer_format(out, "http://*.localhost:%u", site->port);
     if (!local)
@@ -107,7 +111,8 @@ static void write_demo_places(const struct site *site, struct buffer *out) {
 }
 
 static void write_policy(const struct site *site, enum headers_surface surface, const struct headers_policy *policy,
-                         struct buffer *out) {
+                         struct buffer *out)
+{
     if (surface == HEADERS_SITE) {
         struct buffer BUFFER_AUTO places = BUFFER_EMPTY;
         write_demo_places(site, &places);
@@ -136,7 +141,8 @@ static void write_policy(const struct site *site, enum headers_surface surface, 
 }
 
 void headers_write(const struct site *site, enum headers_surface surface, const struct headers_policy *policy,
-                   struct buffer *out) {
+                   struct buffer *out)
+{
     for (size_t i = 0; i < MEMORY_COUNT(lines); i++)
         if (lines[i].surfaces & (1u << surface))
             buffer_string(out, lines[i].line);

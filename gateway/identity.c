@@ -18,13 +18,15 @@ struct identity_query {
     void *context;
 };
 
-void identity_table_init(struct identity_table *table, struct gateway *gateway) {
+void identity_table_init(struct identity_table *table, struct gateway *gateway)
+{
     table->gateway = gateway;
     map_init(&table->known);
     map_init(&table->asked);
 }
 
-static int free_identity(void *context, struct text key, void *value) {
+static int free_identity(void *context, struct text key, void *value)
+{
     struct identity *identity = value;
     (void)context, (void)key;
     free(identity->name);
@@ -32,19 +34,22 @@ static int free_identity(void *context, struct text key, void *value) {
     return 0;
 }
 
-static void forget_all(struct identity_table *table) {
+static void forget_all(struct identity_table *table)
+{
     map_each(&table->known, free_identity, NULL);
     map_release(&table->known);
     map_init(&table->known);
 }
 
-void identity_table_release(struct identity_table *table) {
+void identity_table_release(struct identity_table *table)
+{
     identity_store_lost(table);
     map_release(&table->known);
     map_release(&table->asked);
 }
 
-struct text identity_token(const struct http_exchange *exchange) {
+struct text identity_token(const struct http_exchange *exchange)
+{
     struct text value = http_exchange_header(exchange, "authorization");
     if (!text_equal_ignore_case(text_head(value, 7), TEXT("bearer ")))
         return (struct text){0};
@@ -52,18 +57,21 @@ struct text identity_token(const struct http_exchange *exchange) {
     return value.length <= BOUNDS_BEARER_BYTES ? value : (struct text){0};
 }
 
-static void free_query(struct identity_query *query) {
+static void free_query(struct identity_query *query)
+{
     map_remove_u64(&query->table->asked, query->request);
     free(query->token);
     free(query);
 }
 
-void identity_query_cancel(struct identity_query *query) {
+void identity_query_cancel(struct identity_query *query)
+{
     free_query(query);
 }
 
 struct identity_query *identity_ask(struct identity_table *table, struct text token, identity_answer *answer,
-                                    void *context) {
+                                    void *context)
+{
     struct channel *store = table->gateway->store;
     const struct identity *known = map_get(&table->known, token);
     if (known || !store) {
@@ -77,7 +85,8 @@ struct identity_query *identity_ask(struct identity_table *table, struct text to
     return query;
 }
 
-static void take_identity(struct identity_table *table, const struct message_identity *message) {
+static void take_identity(struct identity_table *table, const struct message_identity *message)
+{
     struct identity_query *query = map_get_u64(&table->asked, message->request);
     if (!query)
         return;
@@ -98,7 +107,8 @@ static void take_identity(struct identity_table *table, const struct message_ide
     answer(context, identity);
 }
 
-bool identity_message(struct identity_table *table, struct message_in *message) {
+bool identity_message(struct identity_table *table, struct message_in *message)
+{
     struct message_identity identity;
     if (message->type == MESSAGE_tokens_changed) {
         forget_all(table);
@@ -111,13 +121,15 @@ bool identity_message(struct identity_table *table, struct message_in *message) 
     return true;
 }
 
-static int first_query(void *context, struct text key, void *value) {
+static int first_query(void *context, struct text key, void *value)
+{
     (void)key;
     *(struct identity_query **)context = value;
     return 1;
 }
 
-void identity_store_lost(struct identity_table *table) {
+void identity_store_lost(struct identity_table *table)
+{
     struct identity_query *query;
     forget_all(table);
     while (map_each(&table->asked, first_query, &query)) {

@@ -17,17 +17,20 @@ struct input_writer {
     int position; /* of the input being written */
 };
 
-static const struct json_node *get_value(const struct input *input, const char *key) {
+static const struct json_node *get_value(const struct input *input, const char *key)
+{
     const struct json_node *node = json_get(&input->json, input->root, key);
     return node && node->type == JSON_NULL ? NULL : node;
 }
 
-static struct text string_inside(const struct json_node *node) {
+static struct text string_inside(const struct json_node *node)
+{
     return (struct text){node->raw.data + 1, node->raw.length - 2};
 }
 
 /* Session names have no character that could be escaped, so the raw text is the name. */
-static const char *read_members(struct input *input) {
+static const char *read_members(struct input *input)
+{
     const struct json_node *session = get_value(input, "session_hash"), *index = get_value(input, "fn_index");
     input->data = get_value(input, "data");
     input->event_data = get_value(input, "event_data");
@@ -43,7 +46,8 @@ static const char *read_members(struct input *input) {
     return NULL;
 }
 
-int input_parse(struct input *input, struct text body, const char **ret_sentence) {
+int input_parse(struct input *input, struct text body, const char **ret_sentence)
+{
     *input = (struct input){.fn_index = -1};
     *ret_sentence = "The request's body must be a JSON object.";
     if (json_parse(&input->json, body, NULL) < 0 || input->json.nodes[0].type != JSON_OBJECT)
@@ -53,23 +57,27 @@ int input_parse(struct input *input, struct text body, const char **ret_sentence
     return *ret_sentence ? ERROR_INVALID : 0;
 }
 
-void input_release(struct input *input) {
+void input_release(struct input *input)
+{
     json_release(&input->json);
 }
 
-void input_files_release(struct input_files *files) {
+void input_files_release(struct input_files *files)
+{
     while (files->count > 0)
         free(files->handles[--files->count]);
 }
 
-void input_result_release(struct input_result *result) {
+void input_result_release(struct input_result *result)
+{
     buffer_release(&result->data);
     buffer_release(&result->problems);
     input_files_release(&result->files);
 }
 
 void input_add_problem(struct input_result *result, const struct function *function, int position,
-                       const char *sentence) {
+                       const char *sentence)
+{
     struct buffer *out = &result->problems;
     const char *name = position >= 0 ? function->names[position] : NULL;
     if (out->length > 0)
@@ -87,16 +95,19 @@ void input_add_problem(struct input_result *result, const struct function *funct
     buffer_string(out, "}]");
 }
 
-static void refuse(struct input_writer *writer, const char *sentence) {
+static void refuse(struct input_writer *writer, const char *sentence)
+{
     input_add_problem(writer->result, writer->function, writer->position, sentence);
 }
 
-static bool is_file_data(const struct json *json, const struct json_node *object) {
+static bool is_file_data(const struct json *json, const struct json_node *object)
+{
     const struct json_node *type = json_get(json, json_get(json, object, "meta"), "_type");
     return type && text_equal(type->raw, TEXT("\"gradio.FileData\""));
 }
 
-static void write_clean_name(struct buffer *out, const struct json_node *orig_name) {
+static void write_clean_name(struct buffer *out, const struct json_node *orig_name)
+{
     struct buffer raw BUFFER_AUTO = BUFFER_EMPTY, clean BUFFER_AUTO = BUFFER_EMPTY;
     if (!orig_name || json_string(orig_name, &raw) < 0)
         return;
@@ -105,7 +116,8 @@ static void write_clean_name(struct buffer *out, const struct json_node *orig_na
     json_write_string(out, buffer_view(&clean));
 }
 
-static void write_file(struct input_writer *writer, const struct json_node *object) {
+static void write_file(struct input_writer *writer, const struct json_node *object)
+{
     struct input_files *files = &writer->result->files;
     struct buffer *out = &writer->result->data;
     const struct json_node *node = json_get(writer->json, object, "path");
@@ -129,7 +141,8 @@ static void write_file(struct input_writer *writer, const struct json_node *obje
 }
 
 /* Copies a value, rewriting files at any depth. The parser bounds the depth. */
-static void write_value(struct input_writer *writer, const struct json_node *node) {
+static void write_value(struct input_writer *writer, const struct json_node *node)
+{
     struct buffer *out = &writer->result->data;
     bool object = node->type == JSON_OBJECT;
     const struct json_node *child;
@@ -152,7 +165,8 @@ static void write_value(struct input_writer *writer, const struct json_node *nod
 }
 
 /* A file slot holds null, a FileData, or a structure of them; never an empty or a bare object. */
-static bool is_file_value(struct input_writer *writer, const struct json_node *node) {
+static bool is_file_value(struct input_writer *writer, const struct json_node *node)
+{
     if (node->type == JSON_OBJECT && node->count == 0)
         refuse(writer, "The file did not arrive: its upload failed. Try again, or send a smaller file.");
     else if (node->type == JSON_OBJECT && json_get(writer->json, node, "path") && !is_file_data(writer->json, node))
@@ -162,7 +176,8 @@ static bool is_file_value(struct input_writer *writer, const struct json_node *n
     return false;
 }
 
-static void write_given(struct input_writer *writer, const struct json_node *node) {
+static void write_given(struct input_writer *writer, const struct json_node *node)
+{
     struct text raw = node->raw;
     bool file = writer->function->positions[writer->position] & FUNCTION_FILE;
     if (file && !is_file_value(writer, node))
@@ -173,7 +188,8 @@ static void write_given(struct input_writer *writer, const struct json_node *nod
         buffer_text(&writer->result->data, raw);
 }
 
-static void write_missing(struct input_writer *writer) {
+static void write_missing(struct input_writer *writer)
+{
     if (writer->function->positions[writer->position] & FUNCTION_HAS_DEFAULT) {
         buffer_string(&writer->result->data, writer->function->defaults[writer->position]);
         return;
@@ -183,7 +199,8 @@ static void write_missing(struct input_writer *writer) {
 }
 
 /* One entry of the worker's data; `node` is NULL when the caller gave none. */
-static void write_position(struct input_writer *writer, const struct json_node *node) {
+static void write_position(struct input_writer *writer, const struct json_node *node)
+{
     json_write_comma(&writer->result->data);
     if (writer->function->positions[writer->position] & FUNCTION_STATE)
         buffer_string(&writer->result->data, "null");
@@ -193,7 +210,8 @@ static void write_position(struct input_writer *writer, const struct json_node *
         write_missing(writer);
 }
 
-bool input_check(const struct input *input, const struct function *function, struct input_result *result) {
+bool input_check(const struct input *input, const struct function *function, struct input_result *result)
+{
     struct input_writer writer = {&input->json, function, result, 0};
     uint32_t given = input->data ? input->data->count : 0;
     bool only_visible = given != function->input_count;
@@ -213,7 +231,8 @@ bool input_check(const struct input *input, const struct function *function, str
     return result->problems.length == 0;
 }
 
-static bool has_parameter(const struct function *function, struct text name) {
+static bool has_parameter(const struct function *function, struct text name)
+{
     for (uint32_t i = 0; i < function->input_count; i++) {
         char position[24];
         if (function->positions[i] & FUNCTION_STATE)
@@ -227,13 +246,15 @@ static bool has_parameter(const struct function *function, struct text name) {
     return false;
 }
 
-static const struct json_node *get_parameter(const struct input *input, const struct function *function, uint32_t i) {
+static const struct json_node *get_parameter(const struct input *input, const struct function *function, uint32_t i)
+{
     char position[24];
     snprintf(position, sizeof position, "param_%u", i);
     return json_get(&input->json, input->root, function->names[i] ? function->names[i] : position);
 }
 
-bool input_check_named(const struct input *input, const struct function *function, struct input_result *result) {
+bool input_check_named(const struct input *input, const struct function *function, struct input_result *result)
+{
     struct input_writer writer = {&input->json, function, result, 0};
     const struct json_node *child = json_first(&input->json, input->root);
     *result = (struct input_result){0};

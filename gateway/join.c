@@ -28,7 +28,8 @@ struct join {
     uint32_t files_checked;
 };
 
-static void join_free(struct join *join) {
+static void join_free(struct join *join)
+{
     if (join->question)
         request_forget(join->calls, join->question);
     if (join->session) {
@@ -41,14 +42,16 @@ static void join_free(struct join *join) {
     free(join);
 }
 
-static void refuse(struct join *join, int status, const char *sentence) {
+static void refuse(struct join *join, int status, const char *sentence)
+{
     struct http_exchange *exchange = join->exchange;
     join->calls->counts.refused++;
     join_free(join);
     route_reply_detail(exchange, status, sentence);
 }
 
-static void refuse_values(struct join *join) {
+static void refuse_values(struct join *join)
+{
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
     struct http_exchange *exchange = join->exchange;
     buffer_string(&body, "{\"detail\":");
@@ -61,7 +64,8 @@ static void refuse_values(struct join *join) {
 
 /* ---- the last step: the call and the reply ---- */
 
-static void reply_event_id(struct http_exchange *exchange, const struct call *call) {
+static void reply_event_id(struct http_exchange *exchange, const struct call *call)
+{
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
     buffer_format(&body, "{\"event_id\":\"%s\"}", call->id);
     http_reply(exchange, 200, ROUTE_JSON, buffer_view(&body));
@@ -69,7 +73,8 @@ static void reply_event_id(struct http_exchange *exchange, const struct call *ca
 
 /* A page that repeats itself: with trigger mode "once" it gets the call that is still under way, with "always_last" the
  * newest replaces the one that still waits. API clients decide for themselves. */
-static struct call *find_repeated(struct join *join) {
+static struct call *find_repeated(struct join *join)
+{
     struct call *call;
     if (!join->from_page || join->function->trigger == FUNCTION_MULTIPLE)
         return NULL;
@@ -83,7 +88,8 @@ static struct call *find_repeated(struct join *join) {
     return NULL;
 }
 
-static void cancel_others(struct join *join) {
+static void cancel_others(struct join *join)
+{
     const struct function *function = join->function;
     struct call *call;
     for (uint32_t i = 0; join->session && i < function->cancel_count; i++)
@@ -92,7 +98,8 @@ static void cancel_others(struct join *join) {
                 worker_cancel(call->worker, call);
 }
 
-static void on_reply_abort(void *context, struct http_exchange *exchange, int code) {
+static void on_reply_abort(void *context, struct http_exchange *exchange, int code)
+{
     struct call *call = context;
     (void)exchange;
     (void)code;
@@ -102,7 +109,8 @@ static void on_reply_abort(void *context, struct http_exchange *exchange, int co
 
 static const struct http_handler reply_handler = {.on_abort = on_reply_abort};
 
-static void attach_session(struct call *call, struct join *join) {
+static void attach_session(struct call *call, struct join *join)
+{
     call->session = join->session;
     if (!join->session)
         return;
@@ -112,7 +120,8 @@ static void attach_session(struct call *call, struct join *join) {
         session_pin(join->session);
 }
 
-static char *make_file_prefix(const struct demo_route *route) {
+static char *make_file_prefix(const struct demo_route *route)
+{
     struct buffer prefix = BUFFER_EMPTY;
     buffer_string(&prefix, route->origin);
     buffer_string(&prefix, route->base);
@@ -120,7 +129,8 @@ static char *make_file_prefix(const struct demo_route *route) {
     return buffer_steal(&prefix);
 }
 
-static void refuse_full(struct join *join, struct worker *worker) {
+static void refuse_full(struct join *join, struct worker *worker)
+{
     char sentence[96];
     uint32_t size = worker->queue.waiting, max = worker->queue.max_waiting;
     snprintf(sentence, sizeof sentence, "Queue is full. Max size is %u and size is %u.", max, size);
@@ -128,7 +138,8 @@ static void refuse_full(struct join *join, struct worker *worker) {
 }
 
 /* The call starts before the reply is written: a warm worker is already at work when the client reads its id. */
-static void start_call(struct join *join, struct worker *worker) {
+static void start_call(struct join *join, struct worker *worker)
+{
     struct calls *calls = join->calls;
     struct http_exchange *exchange = join->exchange;
     struct call *call = call_new(&calls->table, join->kind);
@@ -152,7 +163,8 @@ static void start_call(struct join *join, struct worker *worker) {
     calls_arm(calls);
 }
 
-static void finish_join(struct join *join) {
+static void finish_join(struct join *join)
+{
     struct worker *worker;
     struct call *repeated = join->kind == CALL_ON_SESSION ? find_repeated(join) : NULL;
     if (repeated) {
@@ -177,7 +189,8 @@ static void finish_join(struct join *join) {
 
 static void check_files(struct join *join);
 
-static void on_file(void *context, struct request_answer *answer) {
+static void on_file(void *context, struct request_answer *answer)
+{
     struct join *join = context;
     join->question = 0;
     if (answer->status == ERROR_BUSY) {
@@ -193,7 +206,8 @@ static void on_file(void *context, struct request_answer *answer) {
 }
 
 /* Every handle must be one that this demo's upload gave out. The descriptor is not kept: most handlers never look. */
-static void check_files(struct join *join) {
+static void check_files(struct join *join)
+{
     const struct input_files *files = &join->input.files;
     struct request_file file = {.demo_id = join->route->demo->id};
     if (join->files_checked == files->count) {
@@ -205,7 +219,8 @@ static void check_files(struct join *join) {
     join->question = request_file_open(join->calls, &file, on_file, join);
 }
 
-static void on_state(void *context, struct request_answer *answer) {
+static void on_state(void *context, struct request_answer *answer)
+{
     struct join *join = context;
     join->question = 0;
     if (answer->status == 0)
@@ -213,7 +228,8 @@ static void on_state(void *context, struct request_answer *answer) {
     check_files(join);
 }
 
-static void load_state(struct join *join) {
+static void load_state(struct join *join)
+{
     struct session *session = join->session;
     if (session && join->function->has_state && !session->state_known)
         join->question = request_state(join->calls, session->demo_id, session->name, on_state, join);
@@ -221,11 +237,13 @@ static void load_state(struct join *join) {
         check_files(join);
 }
 
-void join_resume(struct session_hold *hold) {
+void join_resume(struct session_hold *hold)
+{
     load_state(MEMORY_CONTAINER(hold, struct join, hold));
 }
 
-static void await_stream(struct join *join) {
+static void await_stream(struct join *join)
+{
     if (join->kind != CALL_ON_SESSION || !session_is_closing(join->session))
         load_state(join);
     else if (!session_hold(join->session, &join->hold))
@@ -235,7 +253,8 @@ static void await_stream(struct join *join) {
 /* ---- reading the request ---- */
 
 /* What ui.request() shows a handler: nothing that could identify a visitor beyond what the demo may know. */
-static void write_request(struct join *join, const struct input *input) {
+static void write_request(struct join *join, const struct input *input)
+{
     static const char *const headers[] = {"user-agent", "accept-language", "referer"};
     struct buffer *out = &join->request;
     buffer_string(out, join->from_page ? "{\"api\":false,\"session\":" : "{\"api\":true,\"session\":");
@@ -254,7 +273,8 @@ static void write_request(struct join *join, const struct input *input) {
     buffer_byte(out, '}');
 }
 
-static const struct function *find_function(struct join *join, const struct input *input) {
+static const struct function *find_function(struct join *join, const struct input *input)
+{
     const struct function_table *functions = calls_functions(join->route->release);
     if (!functions)
         return NULL;
@@ -263,7 +283,8 @@ static const struct function *find_function(struct join *join, const struct inpu
     return join->name ? function_by_name(functions, text_from(join->name)) : NULL;
 }
 
-static bool find_session(struct join *join, const struct input *input) {
+static bool find_session(struct join *join, const struct input *input)
+{
     bool needed = join->kind == CALL_ON_SESSION || (input->session.length > 0 && join->function->has_state);
     if (!needed)
         return true;
@@ -273,7 +294,8 @@ static bool find_session(struct join *join, const struct input *input) {
     return join->session != NULL;
 }
 
-static void read_call(struct join *join, const struct input *input) {
+static void read_call(struct join *join, const struct input *input)
+{
     join->function = find_function(join, input);
     if (!join->function)
         refuse(join, 404, "This demo has no function of that name. GET gradio_api/info lists them.");
@@ -291,7 +313,8 @@ static void read_call(struct join *join, const struct input *input) {
     }
 }
 
-static void on_body(void *context, struct http_exchange *exchange, struct text body) {
+static void on_body(void *context, struct http_exchange *exchange, struct text body)
+{
     struct join *join = context;
     struct input input;
     const char *sentence;
@@ -303,7 +326,8 @@ static void on_body(void *context, struct http_exchange *exchange, struct text b
     input_release(&input);
 }
 
-static void on_abort(void *context, struct http_exchange *exchange, int code) {
+static void on_abort(void *context, struct http_exchange *exchange, int code)
+{
     (void)exchange;
     (void)code;
     join_free(context);
@@ -312,7 +336,8 @@ static void on_abort(void *context, struct http_exchange *exchange, int code) {
 static const struct http_handler join_handler = {.on_abort = on_abort};
 
 void join_start(struct calls *calls, struct http_exchange *exchange, struct demo_route *route,
-                const struct join_form *form) {
+                const struct join_form *form)
+{
     struct join *join = MEMORY_NEW(struct join);
     join->calls = calls;
     join->exchange = exchange;

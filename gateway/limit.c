@@ -44,7 +44,8 @@ struct limit_table {
     uint64_t connections;
 };
 
-uint64_t limit_environment(const char *name, uint64_t fallback) {
+uint64_t limit_environment(const char *name, uint64_t fallback)
+{
     char variable[96];
     uint64_t value;
     snprintf(variable, sizeof(variable), "VITRINE_LIMIT_%s", name);
@@ -57,7 +58,8 @@ uint64_t limit_environment(const char *name, uint64_t fallback) {
     return fallback;
 }
 
-struct limit_table *limit_new(void) {
+struct limit_table *limit_new(void)
+{
     struct limit_table *table = MEMORY_NEW(struct limit_table);
     map_init(&table->entries);
     list_init(&table->order);
@@ -67,17 +69,20 @@ struct limit_table *limit_new(void) {
     return table;
 }
 
-static struct text key_of(const struct limit_entry *entry) {
+static struct text key_of(const struct limit_entry *entry)
+{
     return (struct text){(const char *)entry->key, sizeof(entry->key)};
 }
 
-static void forget(struct limit_table *table, struct limit_entry *entry) {
+static void forget(struct limit_table *table, struct limit_entry *entry)
+{
     list_remove(&entry->in_order);
     map_remove(&table->entries, key_of(entry));
     free(entry);
 }
 
-void limit_free(struct limit_table *table) {
+void limit_free(struct limit_table *table)
+{
     if (!table)
         return;
     while (!list_is_empty(&table->order))
@@ -86,13 +91,15 @@ void limit_free(struct limit_table *table) {
     free(table);
 }
 
-static bool is_mapped_four(const unsigned char address[16]) {
+static bool is_mapped_four(const unsigned char address[16])
+{
     static const unsigned char prefix[12] = {[10] = 0xff, [11] = 0xff};
     return memcmp(address, prefix, sizeof(prefix)) == 0;
 }
 
 /* Makes room by dropping the oldest entry that holds no connection. */
-static void make_room(struct limit_table *table) {
+static void make_room(struct limit_table *table)
+{
     if (table->entries.count < BOUNDS_LIMIT_ENTRIES)
         return;
     struct list *place = table->order.next;
@@ -103,7 +110,8 @@ static void make_room(struct limit_table *table) {
 }
 
 static struct limit_entry *need_entry(struct limit_table *table, int kind, const unsigned char address[16],
-                                      uint64_t scope) {
+                                      uint64_t scope)
+{
     struct limit_entry wanted = {.key = {[24] = (unsigned char)kind}};
     memcpy(wanted.key, address, is_mapped_four(address) ? 16 : 8);
     memcpy(wanted.key + 16, &scope, sizeof(scope));
@@ -119,7 +127,8 @@ static struct limit_entry *need_entry(struct limit_table *table, int kind, const
     return entry;
 }
 
-bool limit_enter(struct limit_table *table, const unsigned char address[16]) {
+bool limit_enter(struct limit_table *table, const unsigned char address[16])
+{
     struct limit_entry *entry = need_entry(table, LIMIT_KIND_COUNT, address, 0);
     if (table->connections && entry->connections >= table->connections)
         return false;
@@ -127,14 +136,16 @@ bool limit_enter(struct limit_table *table, const unsigned char address[16]) {
     return true;
 }
 
-void limit_leave(struct limit_table *table, const unsigned char address[16]) {
+void limit_leave(struct limit_table *table, const unsigned char address[16])
+{
     struct limit_entry *entry = need_entry(table, LIMIT_KIND_COUNT, address, 0);
     if (entry->connections && --entry->connections == 0)
         forget(table, entry);
 }
 
 unsigned limit_take(struct limit_table *table, enum limit_kind kind, const unsigned char address[16], uint64_t scope,
-                    uint64_t now_ms) {
+                    uint64_t now_ms)
+{
     if (!table->counts[kind])
         return 0;
     const struct limit_rate *rate = &rates[kind];
@@ -155,7 +166,8 @@ unsigned limit_take(struct limit_table *table, enum limit_kind kind, const unsig
     return whole + (seconds > whole ? 1 : 0);
 }
 
-int limit_parse_address(struct text text, unsigned char ret_address[16]) {
+int limit_parse_address(struct text text, unsigned char ret_address[16])
+{
     char copy[48];
     unsigned char four[4];
     text = text_trim(text);
@@ -188,7 +200,8 @@ void limit_address(const struct http_exchange *exchange, const unsigned char *tr
 }
 
 /* "10.0.0.9": every request does this, and inet_ntop() goes through printf for it. */
-static void format_four(const unsigned char address[4], char *place) {
+static void format_four(const unsigned char address[4], char *place)
+{
     for (int i = 0; i < 4; i++) {
         unsigned byte = address[i];
         if (byte >= 100)
@@ -200,7 +213,8 @@ static void format_four(const unsigned char address[4], char *place) {
     }
 }
 
-void limit_format_address(const unsigned char address[16], char ret_text[48]) {
+void limit_format_address(const unsigned char address[16], char ret_text[48])
+{
     static const unsigned char nobody[16];
     if (memcmp(address, nobody, 16) == 0)
         memcpy(ret_text, "local", 6);

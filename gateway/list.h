@@ -12,23 +12,27 @@ struct list {
     struct list *next, *previous;
 };
 
-static inline void list_init(struct list *list) {
+static inline void list_init(struct list *list)
+{
     list->next = list->previous = list;
 }
 
-static inline bool list_is_empty(const struct list *list) {
+static inline bool list_is_empty(const struct list *list)
+{
     return list->next == list;
 }
 
 /* Takes `link` out of whatever list it is in; harmless when it is in none. */
-static inline void list_remove(struct list *link) {
+static inline void list_remove(struct list *link)
+{
     link->previous->next = link->next;
     link->next->previous = link->previous;
     list_init(link);
 }
 
 /* Moves `link` to the end / the front of `list`. */
-static inline void list_append(struct list *list, struct list *link) {
+static inline void list_append(struct list *list, struct list *link)
+{
     list_remove(link);
     link->previous = list->previous;
     link->next = list;
@@ -36,7 +40,8 @@ static inline void list_append(struct list *list, struct list *link) {
     list->previous = link;
 }
 
-static inline void list_prepend(struct list *list, struct list *link) {
+static inline void list_prepend(struct list *list, struct list *link)
+{
     list_append(list->next, link);
 }
 

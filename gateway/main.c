@@ -10,11 +10,13 @@
 
 enum { CONTROL_FD = 3 };
 
-static void on_config(void *context, struct text key, struct text value) {
+static void on_config(void *context, struct text key, struct text value)
+{
     gateway_configure(context, key, value);
 }
 
-static void on_peer(void *context, enum message_role role, int fd) {
+static void on_peer(void *context, enum message_role role, int fd)
+{
     static const struct {
         enum message_role role;
         enum gateway_peer peer;
@@ -33,7 +35,8 @@ static void on_peer(void *context, enum message_role role, int fd) {
     close(fd);
 }
 
-static void on_listener(void *context, struct text name, int fd) {
+static void on_listener(void *context, struct text name, int fd)
+{
     (void)name;
     gateway_listen(context, fd);
 }
@@ -45,7 +48,8 @@ struct process {
 };
 
 /* From here on the gateway opens nothing and starts nothing; then strangers may speak. */
-static void on_start(void *context) {
+static void on_start(void *context)
+{
     struct process *process = context;
     const char *trouble = NULL;
     if (gateway_start(&process->gateway) < 0)
@@ -61,7 +65,8 @@ static void on_start(void *context) {
     control_ready(&process->control);
 }
 
-static void on_stop(void *context, uint32_t grace_ms) {
+static void on_stop(void *context, uint32_t grace_ms)
+{
     gateway_stop(context, grace_ms);
 }
 
@@ -73,7 +78,8 @@ static const struct control_callbacks callbacks = {
     .on_stop = on_stop,
 };
 
-int main(void) {
+int main(void)
+{
     static struct process process;
     log_init("gateway");
     signal(SIGPIPE, SIG_IGN);

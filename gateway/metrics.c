@@ -21,15 +21,18 @@ struct metrics {
     uint64_t refused;
 };
 
-struct metrics *metrics_new(void) {
+struct metrics *metrics_new(void)
+{
     return MEMORY_NEW(struct metrics);
 }
 
-void metrics_free(struct metrics *metrics) {
+void metrics_free(struct metrics *metrics)
+{
     free(metrics);
 }
 
-void metrics_finished(struct metrics *metrics, const struct http_exchange *exchange, int code) {
+void metrics_finished(struct metrics *metrics, const struct http_exchange *exchange, int code)
+{
     uint64_t us = clock_now_us() - exchange->started_us;
     unsigned class = exchange->status / 100;
     size_t bucket = 0;
@@ -41,21 +44,25 @@ void metrics_finished(struct metrics *metrics, const struct http_exchange *excha
     metrics->latency_sum_us += us;
 }
 
-void metrics_refused(struct metrics *metrics, int status) {
+void metrics_refused(struct metrics *metrics, int status)
+{
     (void)status;
     metrics->refused++;
 }
 
-void metrics_limited(struct metrics *metrics) {
+void metrics_limited(struct metrics *metrics)
+{
     metrics->limited++;
 }
 
-static void write_one(struct buffer *out, const char *name, const char *type, const char *help, uint64_t value) {
+static void write_one(struct buffer *out, const char *name, const char *type, const char *help, uint64_t value)
+{
     buffer_format(out, "# HELP vitrine_%s %s\n# TYPE vitrine_%s %s\nvitrine_%s %llu\n", name, help, name, type, name,
                   (unsigned long long)value);
 }
 
-static void write_statuses(const struct metrics *metrics, struct buffer *out) {
+static void write_statuses(const struct metrics *metrics, struct buffer *out)
+{
     static const char *const names[STATUS_CLASSES] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
     buffer_string(out, "# HELP vitrine_http_answers_total Requests by the class of their answer.\n"
                        "# TYPE vitrine_http_answers_total counter\n");
@@ -64,7 +71,8 @@ static void write_statuses(const struct metrics *metrics, struct buffer *out) {
                       (unsigned long long)metrics->by_status[i]);
 }
 
-static void write_latency(const struct metrics *metrics, struct buffer *out) {
+static void write_latency(const struct metrics *metrics, struct buffer *out)
+{
     uint64_t total = 0;
     buffer_string(out, "# HELP vitrine_http_request_seconds From the head of a request to the end of its answer.\n"
                        "# TYPE vitrine_http_request_seconds histogram\n");
@@ -80,7 +88,8 @@ static void write_latency(const struct metrics *metrics, struct buffer *out) {
                   (unsigned long long)total, (double)metrics->latency_sum_us / 1e6, (unsigned long long)total);
 }
 
-void metrics_write(struct gateway *gateway, struct buffer *out) {
+void metrics_write(struct gateway *gateway, struct buffer *out)
+{
     const struct http_server_counts *counts = http_server_count(gateway->server);
     const struct metrics *metrics = gateway->metrics;
     write_one(out, "http_connections", "gauge", "Open client connections.", counts->connections);

@@ -4,21 +4,25 @@
 
 #include "runtime/base/json.h"
 
-static bool is_line(struct text text, char first) {
+static bool is_line(struct text text, char first)
+{
     return text.length > 0 && text.data[0] == first && text_find(text, '\n') < 0 && text_find(text, '\r') < 0
            && json_is_valid(text);
 }
 
-bool output_is_data(struct text data) {
+bool output_is_data(struct text data)
+{
     return is_line(data, '[');
 }
 
-bool output_is_object(struct text object) {
+bool output_is_object(struct text object)
+{
     return is_line(object, '{');
 }
 
 /* {"msg":"…","event_id":"…" — ids are hex, names are ours: nothing to escape. */
-static void begin_message(struct buffer *out, const char *name, const char *id) {
+static void begin_message(struct buffer *out, const char *name, const char *id)
+{
     buffer_text(out, TEXT("{\"msg\":\""));
     buffer_string(out, name);
     buffer_text(out, TEXT("\",\"event_id\":\""));
@@ -27,7 +31,8 @@ static void begin_message(struct buffer *out, const char *name, const char *id) 
 }
 
 /* `name` and the seconds with six decimals; every answer has two of these, and printf is slow at fractions. */
-static void write_seconds(struct buffer *out, struct text name, double seconds) {
+static void write_seconds(struct buffer *out, struct text name, double seconds)
+{
     char digits[28], *at = digits + sizeof digits;
     uint64_t left = seconds > 0 ? (uint64_t)(seconds * 1e6 + 0.5) : 0;
     for (int i = 0; i < 7 || left > 0; i++, left /= 10) {
@@ -39,12 +44,14 @@ static void write_seconds(struct buffer *out, struct text name, double seconds) 
     buffer_append(out, at, (size_t)(digits + sizeof digits - at));
 }
 
-void output_write_estimation(struct buffer *out, const char *id, uint32_t rank, uint32_t size) {
+void output_write_estimation(struct buffer *out, const char *id, uint32_t rank, uint32_t size)
+{
     begin_message(out, "estimation", id);
     buffer_format(out, ",\"rank\":%u,\"queue_size\":%u,\"rank_eta\":null}", rank, size);
 }
 
-void output_write_starts(struct buffer *out, const char *id, double eta_seconds) {
+void output_write_starts(struct buffer *out, const char *id, double eta_seconds)
+{
     begin_message(out, "process_starts", id);
     if (eta_seconds > 0)
         write_seconds(out, TEXT(",\"eta\":"), eta_seconds);
@@ -53,14 +60,16 @@ void output_write_starts(struct buffer *out, const char *id, double eta_seconds)
     buffer_byte(out, '}');
 }
 
-void output_write_progress(struct buffer *out, const char *id, struct text progress_data) {
+void output_write_progress(struct buffer *out, const char *id, struct text progress_data)
+{
     begin_message(out, "progress", id);
     buffer_string(out, ",\"progress_data\":");
     buffer_text(out, progress_data);
     buffer_byte(out, '}');
 }
 
-void output_write_log(struct buffer *out, const char *id, struct text log) {
+void output_write_log(struct buffer *out, const char *id, struct text log)
+{
     struct text members = text_trim(text_skip(text_trim(log), 1));
     begin_message(out, "log", id);
     if (members.length > 1)
@@ -68,7 +77,8 @@ void output_write_log(struct buffer *out, const char *id, struct text log) {
     buffer_text(out, members);
 }
 
-void output_write_generating(struct buffer *out, const char *id, struct text data) {
+void output_write_generating(struct buffer *out, const char *id, struct text data)
+{
     begin_message(out, "process_generating", id);
     buffer_string(out, ",\"output\":{\"data\":");
     buffer_text(out, data);
@@ -76,7 +86,8 @@ void output_write_generating(struct buffer *out, const char *id, struct text dat
                        "\"time_limit\":null}");
 }
 
-void output_write_result(struct buffer *out, struct text data, const struct output_times *times) {
+void output_write_result(struct buffer *out, struct text data, const struct output_times *times)
+{
     buffer_text(out, TEXT("{\"data\":"));
     buffer_text(out, data);
     write_seconds(out, TEXT(",\"is_generating\":false,\"duration\":"), times->seconds);
@@ -84,14 +95,16 @@ void output_write_result(struct buffer *out, struct text data, const struct outp
     buffer_text(out, TEXT(",\"render_config\":null,\"changed_state_ids\":[]}"));
 }
 
-void output_write_completed(struct buffer *out, const char *id, struct text data, const struct output_times *times) {
+void output_write_completed(struct buffer *out, const char *id, struct text data, const struct output_times *times)
+{
     begin_message(out, "process_completed", id);
     buffer_string(out, ",\"output\":");
     output_write_result(out, data, times);
     buffer_string(out, ",\"success\":true,\"title\":null}");
 }
 
-void output_write_failed(struct buffer *out, const char *id, struct text error) {
+void output_write_failed(struct buffer *out, const char *id, struct text error)
+{
     struct json json = {0};
     const struct json_node *title =
         json_parse(&json, error, NULL) == 0 ? json_get(&json, &json.nodes[0], "title") : NULL;
@@ -104,7 +117,8 @@ void output_write_failed(struct buffer *out, const char *id, struct text error) 
     json_release(&json);
 }
 
-void output_write_error(struct buffer *out, const char *sentence, const char *title, bool visible) {
+void output_write_error(struct buffer *out, const char *sentence, const char *title, bool visible)
+{
     buffer_string(out, "{\"error\":");
     if (sentence)
         json_write_string(out, text_from(sentence));
@@ -115,7 +129,8 @@ void output_write_error(struct buffer *out, const char *sentence, const char *ti
     buffer_string(out, visible ? ",\"visible\":true,\"duration\":10}" : ",\"visible\":false,\"duration\":null}");
 }
 
-void output_write_frame(struct buffer *out, const char *event, struct text data) {
+void output_write_frame(struct buffer *out, const char *event, struct text data)
+{
     buffer_string(out, "event: ");
     buffer_string(out, event);
     buffer_string(out, "\ndata: ");
@@ -123,18 +138,21 @@ void output_write_frame(struct buffer *out, const char *event, struct text data)
     buffer_string(out, "\n\n");
 }
 
-void output_write_detail(struct buffer *out, const char *sentence) {
+void output_write_detail(struct buffer *out, const char *sentence)
+{
     buffer_string(out, "{\"detail\":");
     json_write_string(out, text_from(sentence));
     buffer_byte(out, '}');
 }
 
-static bool is_update(const struct json *json, const struct json_node *node) {
+static bool is_update(const struct json *json, const struct json_node *node)
+{
     const struct json_node *type = json_get(json, node, "__type__");
     return type && text_equal(type->raw, TEXT("\"update\""));
 }
 
-void output_write_plain(struct buffer *out, struct text data) {
+void output_write_plain(struct buffer *out, struct text data)
+{
     struct json json = {0};
     const struct json_node *child;
     if (!memmem(data.data, data.length, "__type__", 8) || json_parse(&json, data, NULL) < 0) {

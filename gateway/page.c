@@ -17,7 +17,8 @@
 enum { COMPRESS_FROM = 1024, GZIP_WINDOW = 15 + 16 };
 
 /* What the address says about colours: ?__theme=light|dark; anything else follows the visitor's system. */
-static enum release_theme theme_of(const struct http_exchange *exchange) {
+static enum release_theme theme_of(const struct http_exchange *exchange)
+{
     struct buffer BUFFER_AUTO value = BUFFER_EMPTY;
     if (!exchange->head.query.data)
         return RELEASE_THEME_SYSTEM;
@@ -28,7 +29,8 @@ static enum release_theme theme_of(const struct http_exchange *exchange) {
     return text_equal(buffer_view(&value), TEXT("light")) ? RELEASE_THEME_LIGHT : RELEASE_THEME_SYSTEM;
 }
 
-static void write_head(const struct release *release, const struct assets *assets, struct buffer *out) {
+static void write_head(const struct release *release, const struct assets *assets, struct buffer *out)
+{
     const char *icon = assets_name(assets, "icon.svg");
     const char *style = assets_name(assets, "kit.css");
     const char *script = assets_name(assets, "kit.js");
@@ -45,7 +47,8 @@ static void write_head(const struct release *release, const struct assets *asset
         buffer_format(out, "<script type=\"module\" src=\"-/kit/%s\"></script>\n", script);
 }
 
-void page_compose(const struct release *release, const struct assets *assets, struct text theme, struct buffer *out) {
+void page_compose(const struct release *release, const struct assets *assets, struct text theme, struct buffer *out)
+{
     buffer_string(out, "<!doctype html>\n<html lang=\"en\"");
     if (theme.length)
         buffer_format(out, " data-theme=\"" TEXT_FORMAT "\"", TEXT_ARGUMENT(theme));
@@ -58,7 +61,8 @@ void page_compose(const struct release *release, const struct assets *assets, st
     buffer_string(out, "</script>\n</body>\n</html>\n");
 }
 
-static struct text composed(struct gateway *gateway, struct release *release, enum release_theme theme) {
+static struct text composed(struct gateway *gateway, struct release *release, enum release_theme theme)
+{
     static const struct text words[RELEASE_THEMES] = {{"", 0}, {"light", 5}, {"dark", 4}};
     struct buffer *html = &release->page_html[theme];
     if (html->length == 0)
@@ -66,12 +70,14 @@ static struct text composed(struct gateway *gateway, struct release *release, en
     return buffer_view(html);
 }
 
-static void drop_release(void *owner) {
+static void drop_release(void *owner)
+{
     release_drop(owner);
 }
 
 /* Compressed once: the page with its configuration shrinks to a quarter. Empty when zlib does not want to. */
-static struct text compressed(struct release *release, enum release_theme theme) {
+static struct text compressed(struct release *release, enum release_theme theme)
+{
     struct buffer *gzip = &release->page_gzip[theme];
     const struct buffer *html = &release->page_html[theme];
     z_stream stream = {0};
@@ -91,7 +97,8 @@ static struct text compressed(struct release *release, enum release_theme theme)
 }
 
 static struct text write_etag(const struct gateway *gateway, const struct release *release, unsigned variant,
-                              char etag[40]) {
+                              char etag[40])
+{
     uint64_t version = assets_version(gateway->assets);
     char *place = etag;
     *place++ = '"';
@@ -104,7 +111,8 @@ static struct text write_etag(const struct gateway *gateway, const struct releas
     return (struct text){etag, (size_t)(place - etag)};
 }
 
-void page_serve(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+void page_serve(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     struct release *release = route->release;
     if (release->is_static) {
         files_serve(gateway, exchange, route);
@@ -124,7 +132,8 @@ void page_serve(struct gateway *gateway, struct http_exchange *exchange, struct 
                               .owner = release_hold(release)});
 }
 
-static void serve_json(struct http_exchange *exchange, struct release *release, struct text json) {
+static void serve_json(struct http_exchange *exchange, struct release *release, struct text json)
+{
     if (!json.data) {
         route_reply_detail(exchange, 404, "this demo has no interface to call: its files are served as they are");
         return;
@@ -132,12 +141,14 @@ static void serve_json(struct http_exchange *exchange, struct release *release, 
     files_reply_slice(exchange, release, json, TEXT("Content-Type: application/json\r\nCache-Control: no-cache\r\n"));
 }
 
-void page_serve_config(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+void page_serve_config(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     (void)gateway;
     serve_json(exchange, route->release, route->release->config);
 }
 
-void page_serve_info(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+void page_serve_info(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     (void)gateway;
     serve_json(exchange, route->release, route->release->info);
 }

@@ -23,7 +23,8 @@
 enum { EXIT_MEMORY = 86, EXIT_PROTOCOL = 87 };
 
 /* Memory of a fixed size that nobody can shrink under the other's feet. Its descriptor, or ERROR_SYSTEM. */
-static int make_memory(const char *name, size_t bytes) {
+static int make_memory(const char *name, size_t bytes)
+{
     int fd FD_AUTO = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0
         || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
@@ -31,7 +32,8 @@ static int make_memory(const char *name, size_t bytes) {
     return fd_steal(&fd);
 }
 
-static void process_free(struct process *process) {
+static void process_free(struct process *process)
+{
     struct calls *calls = process->calls;
     struct message_infer_window_gone gone = {.slot = process->slot};
     map_remove_u64(&calls->slots, process->slot);
@@ -49,7 +51,8 @@ static void process_free(struct process *process) {
 
 /* One demo that floods us would slow the calls of all others. Beyond its share it is not read for as long as the excess
  * takes; it waits in its own write meanwhile, and nothing is lost. */
-static void charge(struct process *process, size_t bytes) {
+static void charge(struct process *process, size_t bytes)
+{
     uint64_t now_ms, due_ms;
     process->used_bytes += bytes + BOUNDS_WORKER_FRAME_COST_BYTES;
     if (process->used_bytes <= BOUNDS_WORKER_SHARE_BYTES)
@@ -66,7 +69,8 @@ static void charge(struct process *process, size_t bytes) {
     loop_channel_pause(process->channel, true);
 }
 
-void process_resume(struct calls *calls, uint64_t now_ms) {
+void process_resume(struct calls *calls, uint64_t now_ms)
+{
     struct process *process;
     LIST_EACH(process, &calls->paused, struct process, in_paused) {
         if (process->paused_until_ms > now_ms)
@@ -79,7 +83,8 @@ void process_resume(struct calls *calls, uint64_t now_ms) {
     }
 }
 
-static void on_message(void *context, struct message_in *in) {
+static void on_message(void *context, struct message_in *in)
+{
     struct process *process = context;
     struct worker *worker = process->worker;
     charge(process, in->body.length);
@@ -87,7 +92,8 @@ static void on_message(void *context, struct message_in *in) {
         worker_kill(worker, "it broke the rules of its sandbox");
 }
 
-static void send_kill(struct process *process) {
+static void send_kill(struct process *process)
+{
     struct message_zygote_kill kill = {.slot = process->slot};
     struct channel *zygote = process->calls->gateway->zygote;
     if (zygote)
@@ -95,7 +101,8 @@ static void send_kill(struct process *process) {
 }
 
 /* It closed its socket, or wrote nonsense. The zygote will tell how it ended, once it has. */
-static void on_close(void *context, int result) {
+static void on_close(void *context, int result)
+{
     struct process *process = context;
     process->channel = NULL;
     if (result == ERROR_INVALID && process->worker)
@@ -107,7 +114,8 @@ static void on_close(void *context, int result) {
 /* ---- starting ---- */
 
 /* Slots are used in turn, so that a uid rests before it is used again. */
-static bool find_slot(struct calls *calls, uint32_t *ret_slot) {
+static bool find_slot(struct calls *calls, uint32_t *ret_slot)
+{
     uint32_t limit = calls->gateway->worker_limit;
     if (calls->slots.count >= limit)
         return false;
@@ -117,7 +125,8 @@ static bool find_slot(struct calls *calls, uint32_t *ret_slot) {
     return true;
 }
 
-static int send_spawn(struct process *process, int socket_fd, int page_fd) {
+static int send_spawn(struct process *process, int socket_fd, int page_fd)
+{
     struct gateway *gateway = process->calls->gateway;
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
     struct message_zygote_spawn spawn = {.slot = process->slot, .heap_mib = BOUNDS_WORKER_HEAP_BYTES >> 20};
@@ -126,7 +135,8 @@ static int send_spawn(struct process *process, int socket_fd, int page_fd) {
     return channel_send(gateway->zygote, MESSAGE_zygote_spawn, 0, buffer_view(&body), fds, MEMORY_COUNT(fds));
 }
 
-void process_share_window(struct process *process) {
+void process_share_window(struct process *process)
+{
     struct gateway *gateway = process->calls->gateway;
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
     struct message_infer_window window = {.slot = process->slot};
@@ -137,7 +147,8 @@ void process_share_window(struct process *process) {
 }
 
 /* Memory, socket and the request to the zygote. Whatever was made is released with the process. */
-static int set_up(struct process *process) {
+static int set_up(struct process *process)
+{
     struct calls *calls = process->calls;
     int pair[2], page_fd FD_AUTO = make_memory("vitrine-control", CONTROL_PAGE_BYTES), socket_fd FD_AUTO = -1;
     void *page;
@@ -154,7 +165,8 @@ static int set_up(struct process *process) {
     return send_spawn(process, socket_fd, page_fd);
 }
 
-struct process *process_start(struct worker *worker) {
+struct process *process_start(struct worker *worker)
+{
     struct calls *calls = worker->calls;
     struct process *process;
     uint32_t slot;
@@ -177,7 +189,8 @@ struct process *process_start(struct worker *worker) {
     return process;
 }
 
-void process_kill(struct process *process) {
+void process_kill(struct process *process)
+{
     struct calls *calls = process->calls;
     process->worker = NULL;
     loop_channel_detach(calls->gateway->loop, process->channel);
@@ -187,7 +200,8 @@ void process_kill(struct process *process) {
 
 /* ---- what the zygote says ---- */
 
-bool process_spawned(struct calls *calls, uint32_t slot, pid_t pid) {
+bool process_spawned(struct calls *calls, uint32_t slot, pid_t pid)
+{
     struct process *process = map_get_u64(&calls->slots, slot);
     if (process)
         process->pid = pid;
@@ -195,7 +209,8 @@ bool process_spawned(struct calls *calls, uint32_t slot, pid_t pid) {
 }
 
 /* Why it ended, from the number that the zygote reports. */
-static const char *exit_reason(uint32_t exit, char *memory, size_t length) {
+static const char *exit_reason(uint32_t exit, char *memory, size_t length)
+{
     static const struct {
         uint32_t exit;
         const char *reason;
@@ -219,7 +234,8 @@ static const char *exit_reason(uint32_t exit, char *memory, size_t length) {
     return memory;
 }
 
-bool process_exited(struct calls *calls, uint32_t slot, uint32_t exit) {
+bool process_exited(struct calls *calls, uint32_t slot, uint32_t exit)
+{
     struct process *process = map_get_u64(&calls->slots, slot);
     struct worker *worker = process ? process->worker : NULL;
     char memory[128];
@@ -235,7 +251,8 @@ bool process_exited(struct calls *calls, uint32_t slot, uint32_t exit) {
     return true;
 }
 
-static int visit_lose(void *context, struct text key, void *value) {
+static int visit_lose(void *context, struct text key, void *value)
+{
     struct process *process = value;
     struct worker *worker = process->worker;
     struct list *lost = context;
@@ -249,7 +266,8 @@ static int visit_lose(void *context, struct text key, void *value) {
 }
 
 /* First all processes go, then the workers are told: they would start new ones at once. */
-void process_lose_all(struct calls *calls) {
+void process_lose_all(struct calls *calls)
+{
     struct list lost;
     struct worker *worker;
     list_init(&lost);

@@ -4,7 +4,8 @@
 
 #include "runtime/base/bounds.h"
 
-void queue_init(struct queue *queue, const struct function_table *functions) {
+void queue_init(struct queue *queue, const struct function_table *functions)
+{
     *queue = (struct queue){.max_waiting = functions->max_queue, .group_count = functions->group_count};
     queue->groups = memory_alloc(functions->group_count + 1, sizeof *queue->groups);
     for (uint32_t i = 0; i < queue->group_count; i++) {
@@ -14,16 +15,19 @@ void queue_init(struct queue *queue, const struct function_table *functions) {
     list_init(&queue->running_calls);
 }
 
-void queue_release(struct queue *queue) {
+void queue_release(struct queue *queue)
+{
     free(queue->groups);
     *queue = (struct queue){0};
 }
 
-static struct queue_group *group_of(struct queue *queue, const struct call *call) {
+static struct queue_group *group_of(struct queue *queue, const struct call *call)
+{
     return &queue->groups[call->function->group];
 }
 
-bool queue_push(struct queue *queue, struct call *call) {
+bool queue_push(struct queue *queue, struct call *call)
+{
     if (queue->waiting >= queue->max_waiting)
         return false;
     list_append(&group_of(queue, call)->waiting, &call->in_worker);
@@ -32,7 +36,8 @@ bool queue_push(struct queue *queue, struct call *call) {
     return true;
 }
 
-struct call *queue_next(struct queue *queue) {
+struct call *queue_next(struct queue *queue)
+{
     if (queue->waiting == 0 || queue->running >= BOUNDS_WORKER_EVENTS)
         return NULL;
     for (uint32_t i = 0; i < queue->group_count; i++) {
@@ -54,7 +59,8 @@ struct call *queue_next(struct queue *queue) {
     return NULL;
 }
 
-void queue_return(struct queue *queue, struct call *call) {
+void queue_return(struct queue *queue, struct call *call)
+{
     struct queue_group *group = group_of(queue, call);
     call_move(call, CALL_QUEUED);
     call->in_process = false;
@@ -65,7 +71,8 @@ void queue_return(struct queue *queue, struct call *call) {
     list_prepend(&group->waiting, &call->in_worker);
 }
 
-void queue_leave(struct queue *queue, struct call *call) {
+void queue_leave(struct queue *queue, struct call *call)
+{
     if (call->in_process) {
         group_of(queue, call)->running--;
         queue->running--;
@@ -76,12 +83,14 @@ void queue_leave(struct queue *queue, struct call *call) {
     list_remove(&call->in_worker);
 }
 
-uint32_t queue_rank(const struct queue *queue, const struct call *call) {
+uint32_t queue_rank(const struct queue *queue, const struct call *call)
+{
     return queue->groups[call->function->group].waiting_count - 1;
 }
 
 void queue_each_waiting(struct queue *queue, void (*visit)(void *context, struct call *call, uint32_t rank),
-                        void *context) {
+                        void *context)
+{
     for (uint32_t i = 0; i < queue->group_count; i++) {
         struct call *call;
         uint32_t rank = 0;

@@ -38,7 +38,8 @@ struct relay_file {
     struct list in_relay;
 };
 
-void relay_init(struct relay *relay, struct worker *worker) {
+void relay_init(struct relay *relay, struct worker *worker)
+{
     *relay = (struct relay){.worker = worker, .next_file = 1};
     map_init(&relay->waits);
     map_init(&relay->files);
@@ -48,7 +49,8 @@ void relay_init(struct relay *relay, struct worker *worker) {
 
 /* ---- questions ---- */
 
-static struct relay_wait *wait_new(struct relay *relay, uint32_t id, uint64_t stream) {
+static struct relay_wait *wait_new(struct relay *relay, uint32_t id, uint64_t stream)
+{
     struct relay_wait *wait = MEMORY_NEW(struct relay_wait);
     wait->relay = relay;
     wait->id = id;
@@ -59,7 +61,8 @@ static struct relay_wait *wait_new(struct relay *relay, uint32_t id, uint64_t st
     return wait;
 }
 
-static void wait_free(struct relay_wait *wait) {
+static void wait_free(struct relay_wait *wait)
+{
     struct calls *calls = wait->relay->worker->calls;
     map_remove_u64(&wait->relay->waits, wait->id);
     list_remove(&wait->in_relay);
@@ -72,7 +75,8 @@ static void wait_free(struct relay_wait *wait) {
     free(wait);
 }
 
-static void cancel_wait(struct relay_wait *wait) {
+static void cancel_wait(struct relay_wait *wait)
+{
     struct calls *calls = wait->relay->worker->calls;
     struct message_infer_cancel cancel = {.job = wait->job};
     if (wait->job && calls->gateway->infer)
@@ -81,25 +85,29 @@ static void cancel_wait(struct relay_wait *wait) {
 }
 
 /* Answers a question that may not be registered. */
-static void send_answer(struct relay *relay, uint64_t stream, const struct message_call_answer *answer) {
+static void send_answer(struct relay *relay, uint64_t stream, const struct message_call_answer *answer)
+{
     struct process *process = relay->worker->process;
     if (process && process->channel)
         channel_send_call_answer(process->channel, stream, answer);
 }
 
-static void answer_text(struct relay *relay, uint64_t stream, uint32_t id, struct text body) {
+static void answer_text(struct relay *relay, uint64_t stream, uint32_t id, struct text body)
+{
     struct message_call_answer answer = {.call = id, .body = body};
     send_answer(relay, stream, &answer);
 }
 
-static void answer_error(struct relay *relay, uint64_t stream, uint32_t id, int code, struct text sentence) {
+static void answer_error(struct relay *relay, uint64_t stream, uint32_t id, int code, struct text sentence)
+{
     struct message_call_answer answer = {.call = id, .status = (uint32_t)-code, .body = sentence};
     send_answer(relay, stream, &answer);
 }
 
 /* ---- files ---- */
 
-static struct relay_file *file_new(struct relay *relay, uint64_t stream) {
+static struct relay_file *file_new(struct relay *relay, uint64_t stream)
+{
     struct relay_file *file = MEMORY_NEW(struct relay_file);
     file->id = relay->next_file++;
     file->stream = stream;
@@ -110,7 +118,8 @@ static struct relay_file *file_new(struct relay *relay, uint64_t stream) {
     return file;
 }
 
-static void file_free(struct relay *relay, struct relay_file *file) {
+static void file_free(struct relay *relay, struct relay_file *file)
+{
     map_remove_u64(&relay->files, file->id);
     list_remove(&file->in_relay);
     fd_close(&file->fd);
@@ -122,12 +131,14 @@ static void file_free(struct relay *relay, struct relay_file *file) {
 }
 
 /* The file with this id, if it belongs to that call. */
-static struct relay_file *find_file(struct relay *relay, uint32_t id, uint64_t stream) {
+static struct relay_file *find_file(struct relay *relay, uint32_t id, uint64_t stream)
+{
     struct relay_file *file = map_get_u64(&relay->files, id);
     return file && file->stream == stream ? file : NULL;
 }
 
-void relay_forget_call(struct relay *relay, uint64_t stream) {
+void relay_forget_call(struct relay *relay, uint64_t stream)
+{
     struct relay_wait *wait;
     struct relay_file *file;
     LIST_EACH(wait, &relay->wait_list, struct relay_wait, in_relay)
@@ -138,7 +149,8 @@ void relay_forget_call(struct relay *relay, uint64_t stream) {
             file_free(relay, file);
 }
 
-void relay_reset(struct relay *relay) {
+void relay_reset(struct relay *relay)
+{
     struct relay_wait *wait;
     struct relay_file *file;
     LIST_EACH(wait, &relay->wait_list, struct relay_wait, in_relay)
@@ -148,7 +160,8 @@ void relay_reset(struct relay *relay) {
     relay->next_file = 1;
 }
 
-void relay_release(struct relay *relay) {
+void relay_release(struct relay *relay)
+{
     relay_reset(relay);
     map_release(&relay->waits);
     map_release(&relay->files);
@@ -156,7 +169,8 @@ void relay_release(struct relay *relay) {
 
 /* ---- sleeping ---- */
 
-static void on_timer(evutil_socket_t fd, short what, void *context) {
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
     struct relay_wait *wait = context;
     struct relay *relay = wait->relay;
     uint64_t stream = wait->stream;
@@ -167,7 +181,8 @@ static void on_timer(evutil_socket_t fd, short what, void *context) {
     answer_text(relay, stream, id, TEXT(""));
 }
 
-static bool on_sleep(struct relay *relay, uint64_t stream, const struct message_call_sleep *sleep) {
+static bool on_sleep(struct relay *relay, uint64_t stream, const struct message_call_sleep *sleep)
+{
     struct event_base *base = relay->worker->calls->gateway->base;
     struct relay_wait *wait = wait_new(relay, sleep->call, stream);
     uint32_t delay_ms = sleep->delay_ms < BOUNDS_WORKER_SLEEP_MS ? sleep->delay_ms : BOUNDS_WORKER_SLEEP_MS;
@@ -179,7 +194,8 @@ static bool on_sleep(struct relay *relay, uint64_t stream, const struct message_
 
 /* ---- reading a file ---- */
 
-static void write_opened(struct buffer *out, const struct relay_file *file, const struct request_answer *answer) {
+static void write_opened(struct buffer *out, const struct relay_file *file, const struct request_answer *answer)
+{
     buffer_format(out, "{\"file\":%u,\"size\":%llu,\"mime_type\":", file->id, (unsigned long long)answer->size);
     json_write_string(out, answer->mime_type);
     buffer_string(out, ",\"name\":");
@@ -187,7 +203,8 @@ static void write_opened(struct buffer *out, const struct relay_file *file, cons
     buffer_byte(out, '}');
 }
 
-static void on_opened(void *context, struct request_answer *answer) {
+static void on_opened(void *context, struct request_answer *answer)
+{
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
     struct relay_wait *wait = context;
     struct relay *relay = wait->relay;
@@ -205,16 +222,19 @@ static void on_opened(void *context, struct request_answer *answer) {
     answer_text(relay, stream, id, buffer_view(&body));
 }
 
-static struct call *call_of(struct relay *relay, uint64_t stream) {
+static struct call *call_of(struct relay *relay, uint64_t stream)
+{
     struct call *call = call_find_stream(&relay->worker->calls->table, stream);
     return call && call->worker == relay->worker ? call : NULL;
 }
 
-static struct text session_name(const struct call *call) {
+static struct text session_name(const struct call *call)
+{
     return call && call->session ? text_from(call->session->name) : TEXT("");
 }
 
-static bool on_file_open(struct relay *relay, uint64_t stream, const struct message_call_file_open *open) {
+static bool on_file_open(struct relay *relay, uint64_t stream, const struct message_call_file_open *open)
+{
     struct request_file file = {.demo_id = relay->worker->demo->id, .handle = open->handle};
     struct relay_wait *wait;
     if (relay->files.count + relay->waits.count >= BOUNDS_WORKER_FILES) {
@@ -228,7 +248,8 @@ static bool on_file_open(struct relay *relay, uint64_t stream, const struct mess
 }
 
 /* The store's files are on local disk and were just written or checked: reading a piece does not wait long. */
-static bool on_file_read(struct relay *relay, uint64_t stream, const struct message_call_file_read *read) {
+static bool on_file_read(struct relay *relay, uint64_t stream, const struct message_call_file_read *read)
+{
     struct relay_file *file = find_file(relay, read->file, stream);
     char piece[BOUNDS_TENSOR_INLINE_BYTES];
     ssize_t count = -1;
@@ -244,7 +265,8 @@ static bool on_file_read(struct relay *relay, uint64_t stream, const struct mess
 /* ---- making a file ---- */
 
 static void write_made(struct buffer *out, const struct relay_file *file, const struct call *call,
-                       const struct request_answer *answer) {
+                       const struct request_answer *answer)
+{
     buffer_string(out, "{\"path\":");
     json_write_string(out, answer->handle);
     buffer_string(out, ",\"url\":");
@@ -263,7 +285,8 @@ static void write_made(struct buffer *out, const struct relay_file *file, const 
     buffer_string(out, ",\"is_stream\":false,\"meta\":{\"_type\":\"gradio.FileData\"}}");
 }
 
-static void on_made(void *context, struct request_answer *answer) {
+static void on_made(void *context, struct request_answer *answer)
+{
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
     struct relay_wait *wait = context;
     struct relay *relay = wait->relay;
@@ -285,7 +308,8 @@ static void on_made(void *context, struct request_answer *answer) {
 static void on_made_early(void *context, struct request_answer *answer);
 
 /* What a demo makes is bound to the demo, not to the session: its address is its secret. */
-static bool on_file_make(struct relay *relay, uint64_t stream, const struct message_call_file_make *make) {
+static bool on_file_make(struct relay *relay, uint64_t stream, const struct message_call_file_make *make)
+{
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
     struct request_file question = {
         .demo_id = relay->worker->demo->id, .name = make->name, .mime_type = make->mime_type};
@@ -304,13 +328,15 @@ static bool on_file_make(struct relay *relay, uint64_t stream, const struct mess
 }
 
 /* The store gave up before the file was finished (quota): the next append or finish says so. */
-static void on_made_early(void *context, struct request_answer *answer) {
+static void on_made_early(void *context, struct request_answer *answer)
+{
     struct relay_file *file = context;
     (void)answer;
     file->request = 0;
 }
 
-static bool on_file_append(struct relay *relay, uint64_t stream, const struct message_call_file_append *append) {
+static bool on_file_append(struct relay *relay, uint64_t stream, const struct message_call_file_append *append)
+{
     struct relay_file *file = find_file(relay, append->file, stream);
     if (!file || !file->request || file->written + append->bytes.length > BOUNDS_UPLOAD_BODY_BYTES) {
         answer_error(relay, stream, append->call, ERROR_LIMIT,
@@ -323,7 +349,8 @@ static bool on_file_append(struct relay *relay, uint64_t stream, const struct me
     return true;
 }
 
-static bool on_file_finish(struct relay *relay, uint64_t stream, const struct message_call_file_finish *finish) {
+static bool on_file_finish(struct relay *relay, uint64_t stream, const struct message_call_file_finish *finish)
+{
     struct relay_file *file = find_file(relay, finish->file, stream);
     struct relay_wait *wait;
     if (!file || !file->request) {
@@ -342,7 +369,8 @@ static bool on_file_finish(struct relay *relay, uint64_t stream, const struct me
 
 /* ---- models ---- */
 
-static bool on_model(struct relay *relay, uint64_t stream, const struct message_call_model *model) {
+static bool on_model(struct relay *relay, uint64_t stream, const struct message_call_model *model)
+{
     struct worker *worker = relay->worker;
     struct calls *calls = worker->calls;
     struct message_infer_job job = {.slot = worker->process->slot, .demo_id = worker->demo->id, .model = model->model,
@@ -360,7 +388,8 @@ static bool on_model(struct relay *relay, uint64_t stream, const struct message_
     return true;
 }
 
-bool relay_result(struct calls *calls, const struct message_in *in) {
+bool relay_result(struct calls *calls, const struct message_in *in)
+{
     struct message_infer_result result;
     if (message_infer_result_unpack(&result, in->body) < 0)
         return false;
@@ -376,7 +405,8 @@ bool relay_result(struct calls *calls, const struct message_in *in) {
     return true;
 }
 
-static int visit_lose(void *context, struct text key, void *value) {
+static int visit_lose(void *context, struct text key, void *value)
+{
     struct relay_wait *wait = value;
     struct relay *relay = wait->relay;
     uint64_t stream = wait->stream;
@@ -389,25 +419,29 @@ static int visit_lose(void *context, struct text key, void *value) {
     return 0;
 }
 
-void relay_lose_infer(struct calls *calls) {
+void relay_lose_infer(struct calls *calls)
+{
     map_each(&calls->jobs, visit_lose, NULL);
 }
 
 /* ---- the log ---- */
 
-static void log_append(struct worker *worker, struct text level, struct text line) {
+static void log_append(struct worker *worker, struct text level, struct text line)
+{
     struct message_log_append append = {.demo_id = worker->demo->id, .wall_ms = (uint64_t)clock_wall_ms(),
                                         .level = level, .line = line};
     if (worker->calls->gateway->store)
         channel_send_log_append(worker->calls->gateway->store, 0, &append);
 }
 
-static bool is_level(struct text level) {
+static bool is_level(struct text level)
+{
     return text_equal(level, TEXT("info")) || text_equal(level, TEXT("warning")) || text_equal(level, TEXT("error"));
 }
 
 /* The second line over the limit says that lines are missing, the others of that second are dropped. */
-static bool on_log(struct relay *relay, uint64_t stream, const struct message_worker_log *log) {
+static bool on_log(struct relay *relay, uint64_t stream, const struct message_worker_log *log)
+{
     uint64_t second = clock_now_ms() / 1000;
     if (!text_is_utf8(log->line))
         return false;
@@ -451,7 +485,8 @@ static bool (*const relay_takers[MESSAGE_COUNT])(struct relay *relay, const stru
 };
 
 /* A question must be fresh, and its call alive; that of a call that was cancelled meanwhile is not answered. */
-static bool take_question(struct relay *relay, const struct message_in *in) {
+static bool take_question(struct relay *relay, const struct message_in *in)
+{
     struct cursor cursor = cursor_from(in->body);
     uint32_t id = cursor_u32(&cursor); /* every question begins with its id */
     struct call *call = call_of(relay, in->stream);
@@ -462,7 +497,8 @@ static bool take_question(struct relay *relay, const struct message_in *in) {
     return relay_takers[in->type](relay, in);
 }
 
-bool relay_message(struct relay *relay, const struct message_in *in) {
+bool relay_message(struct relay *relay, const struct message_in *in)
+{
     if (!relay_takers[in->type])
         return false;
     return in->type == MESSAGE_worker_log ? take_worker_log(relay, in) : take_question(relay, in);

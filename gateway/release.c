@@ -10,12 +10,14 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/memory.h"
 
-static struct text generated(const struct bundle *bundle, struct text name) {
+static struct text generated(const struct bundle *bundle, struct text name)
+{
     struct bundle_entry entry;
     return bundle_find(bundle, name, &entry) == 0 ? entry.contents : (struct text){0};
 }
 
-static int read_manifest(struct release *release) {
+static int read_manifest(struct release *release)
+{
     struct text manifest = generated(&release->bundle, TEXT(".vitrine/manifest.json"));
     if (!manifest.data || json_parse(&release->manifest, manifest, NULL) < 0)
         return ERROR_CORRUPT;
@@ -29,7 +31,8 @@ static int read_manifest(struct release *release) {
     return 0;
 }
 
-int release_open(struct map *registry, const struct release_source *source, struct release **ret_release) {
+int release_open(struct map *registry, const struct release_source *source, struct release **ret_release)
+{
     struct release *release = MEMORY_NEW(struct release);
     release->registry = registry;
     release->holders = 1;
@@ -56,12 +59,14 @@ int release_open(struct map *registry, const struct release_source *source, stru
     return 0;
 }
 
-struct release *release_hold(struct release *release) {
+struct release *release_hold(struct release *release)
+{
     release->holders++;
     return release;
 }
 
-void release_drop(struct release *release) {
+void release_drop(struct release *release)
+{
     if (!release || --release->holders)
         return;
     if (map_get_u64(release->registry, release->id) == release)

@@ -14,14 +14,16 @@
 
 /* ---- what the process is told ---- */
 
-static int64_t manifest_integer(const struct worker *worker, const char *key, int64_t fallback) {
+static int64_t manifest_integer(const struct worker *worker, const char *key, int64_t fallback)
+{
     const struct json *manifest = &worker->release->manifest;
     const struct json_node *node = json_get(manifest, &manifest->nodes[0], key);
     int64_t value;
     return node && json_integer(node, &value) ? value : fallback;
 }
 
-void report_begin(struct worker *worker) {
+void report_begin(struct worker *worker)
+{
     struct buffer limits BUFFER_AUTO = BUFFER_EMPTY;
     struct message_worker_begin begin = {.wall_ms = (uint64_t)clock_wall_ms(),
                                          .seed = (uint64_t)manifest_integer(worker, "seed", 0)};
@@ -32,7 +34,8 @@ void report_begin(struct worker *worker) {
 }
 
 /* The data stays with the call until its handler has begun: only then it cannot be run again. */
-void report_start(struct worker *worker, struct call *call) {
+void report_start(struct worker *worker, struct call *call)
+{
     struct buffer state BUFFER_AUTO = BUFFER_EMPTY;
     struct message_event_start start = {.function = call->function->id,
                                         .wall_ms = (uint64_t)clock_wall_ms(), .data = buffer_view(&call->data),
@@ -44,13 +47,15 @@ void report_start(struct worker *worker, struct call *call) {
         worker->stuck = true; /* it does not read: the watch ends it, and the call runs again */
 }
 
-void report_cancel(struct worker *worker, struct call *call) {
+void report_cancel(struct worker *worker, struct call *call)
+{
     struct message_event_cancel cancel = {0};
     if (worker->process && worker->process->channel)
         channel_send_event_cancel(worker->process->channel, call->stream, &cancel);
 }
 
-void report_credit(struct worker *worker, struct call *call, bool now) {
+void report_credit(struct worker *worker, struct call *call, bool now)
+{
     struct message_worker_credit credit = {.bytes = call->uncredited};
     if (credit.bytes == 0 || (!now && credit.bytes < BOUNDS_STREAM_CREDIT_BYTES / 4))
         return;
@@ -59,7 +64,8 @@ void report_credit(struct worker *worker, struct call *call, bool now) {
         channel_send_worker_credit(worker->process->channel, call->stream, &credit);
 }
 
-void report_stage(struct worker *worker, const char *stage, struct text reason) {
+void report_stage(struct worker *worker, const char *stage, struct text reason)
+{
     struct channel *store = worker->calls->gateway->store;
     struct message_demo_stage message = {.demo_id = worker->demo->id, .stage = text_from(stage),
                                          .reason = text_head(reason, BOUNDS_LOG_LINE_BYTES)};
@@ -69,7 +75,8 @@ void report_stage(struct worker *worker, const char *stage, struct text reason) 
 
 /* ---- what the process says ---- */
 
-static bool on_ready(struct worker *worker, struct call *call, const struct message_worker_ready *message) {
+static bool on_ready(struct worker *worker, struct call *call, const struct message_worker_ready *message)
+{
     const struct json *manifest = &worker->release->manifest;
     const struct json_node *digest = json_get(manifest, &manifest->nodes[0], "tree_digest");
     MEMORY_AUTO char *expected = digest ? json_string_copy(digest) : NULL;
@@ -84,7 +91,8 @@ static bool on_ready(struct worker *worker, struct call *call, const struct mess
     return true;
 }
 
-static bool on_failed_start(struct worker *worker, struct call *call, const struct message_worker_failed *message) {
+static bool on_failed_start(struct worker *worker, struct call *call, const struct message_worker_failed *message)
+{
     (void)call;
     if (worker->ready)
         return false;
@@ -92,7 +100,8 @@ static bool on_failed_start(struct worker *worker, struct call *call, const stru
     return true;
 }
 
-static bool on_partial(struct worker *worker, struct call *call, const struct message_event_partial *message) {
+static bool on_partial(struct worker *worker, struct call *call, const struct message_event_partial *message)
+{
     if (!output_is_data(message->data))
         return false;
     call->uncredited += (uint32_t)message->data.length;
@@ -101,7 +110,8 @@ static bool on_partial(struct worker *worker, struct call *call, const struct me
     return true;
 }
 
-static bool on_progress(struct worker *worker, struct call *call, const struct message_event_progress *message) {
+static bool on_progress(struct worker *worker, struct call *call, const struct message_event_progress *message)
+{
     if (!output_is_data(message->progress_data))
         return false;
     call->uncredited += (uint32_t)message->progress_data.length;
@@ -110,7 +120,8 @@ static bool on_progress(struct worker *worker, struct call *call, const struct m
     return true;
 }
 
-static bool on_log(struct worker *worker, struct call *call, const struct message_event_log *message) {
+static bool on_log(struct worker *worker, struct call *call, const struct message_event_log *message)
+{
     if (!output_is_object(message->log))
         return false;
     call->uncredited += (uint32_t)message->log.length;
@@ -119,12 +130,14 @@ static bool on_log(struct worker *worker, struct call *call, const struct messag
     return true;
 }
 
-static void end_call(struct worker *worker, struct call *call) {
+static void end_call(struct worker *worker, struct call *call)
+{
     call_move(call, CALL_DONE);
     worker_finish(worker, call);
 }
 
-static bool on_done(struct worker *worker, struct call *call, const struct message_event_done *message) {
+static bool on_done(struct worker *worker, struct call *call, const struct message_event_done *message)
+{
     int code = state_read(call, message->state, clock_now_ms());
     if (!output_is_data(message->data) || code == ERROR_INVALID)
         return false;
@@ -136,14 +149,16 @@ static bool on_done(struct worker *worker, struct call *call, const struct messa
     return true;
 }
 
-static bool has_error(struct text error) {
+static bool has_error(struct text error)
+{
     struct json json = {0};
     bool found = json_parse(&json, error, NULL) == 0 && json_get(&json, &json.nodes[0], "error") != NULL;
     json_release(&json);
     return found;
 }
 
-static bool on_failed(struct worker *worker, struct call *call, const struct message_event_failed *message) {
+static bool on_failed(struct worker *worker, struct call *call, const struct message_event_failed *message)
+{
     bool invalid = message->validation.length > 0;
     if (state_read(call, message->state, clock_now_ms()) == ERROR_INVALID || !output_is_object(message->error)
         || !has_error(message->error) || (invalid && !output_is_data(message->validation)))
@@ -186,7 +201,8 @@ static const struct report_row report_rows[MESSAGE_COUNT] = {
 };
 
 /* The first word about a call says that its handler has begun. */
-static void begin_call(struct worker *worker, struct call *call) {
+static void begin_call(struct worker *worker, struct call *call)
+{
     if (call->state != CALL_STARTING)
         return;
     call_move(call, CALL_RUNNING);
@@ -195,7 +211,8 @@ static void begin_call(struct worker *worker, struct call *call) {
     answer_starts(worker->calls, call);
 }
 
-static bool take_of_call(struct worker *worker, const struct report_row *row, const struct message_in *in) {
+static bool take_of_call(struct worker *worker, const struct report_row *row, const struct message_in *in)
+{
     struct call *call = call_find_stream(&worker->calls->table, in->stream);
     if (!call || call->worker != worker || !call->in_process)
         return in->stream < worker->calls->table.next_stream; /* over meanwhile; ids of the future are made up */
@@ -203,7 +220,8 @@ static bool take_of_call(struct worker *worker, const struct report_row *row, co
     return row->take(worker, call, in->body);
 }
 
-bool report_message(struct worker *worker, const struct message_in *in) {
+bool report_message(struct worker *worker, const struct message_in *in)
+{
     const struct report_row *row = &report_rows[in->type];
     if (in->type == MESSAGE_worker_credit)
         return true;

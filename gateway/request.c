@@ -16,7 +16,8 @@ struct request {
     struct list in_failed; /* it could not be asked: answered by request_fail_asked() */
 };
 
-static uint32_t request_new(struct calls *calls, request_done *done, void *context, struct request **ret_request) {
+static uint32_t request_new(struct calls *calls, request_done *done, void *context, struct request **ret_request)
+{
     struct request *request = MEMORY_NEW(struct request);
     request->id = gateway_next_request(calls->gateway);
     request->done = done;
@@ -27,7 +28,8 @@ static uint32_t request_new(struct calls *calls, request_done *done, void *conte
     return request->id;
 }
 
-static void settle_sent(struct calls *calls, struct request *request, int code) {
+static void settle_sent(struct calls *calls, struct request *request, int code)
+{
     if (code == 0)
         return;
     list_append(&calls->unasked, &request->in_failed);
@@ -46,7 +48,8 @@ uint32_t request_state(struct calls *calls, uint64_t demo_id, const char *sessio
     return request->id;
 }
 
-uint32_t request_file_open(struct calls *calls, const struct request_file *file, request_done *done, void *context) {
+uint32_t request_file_open(struct calls *calls, const struct request_file *file, request_done *done, void *context)
+{
     struct request *request;
     struct message_file_open open = {.request = request_new(calls, done, context, &request), .demo_id = file->demo_id,
                                      .session = file->session, .handle = file->handle};
@@ -54,7 +57,8 @@ uint32_t request_file_open(struct calls *calls, const struct request_file *file,
     return request->id;
 }
 
-uint32_t request_file_begin(struct calls *calls, const struct request_file *file, request_done *done, void *context) {
+uint32_t request_file_begin(struct calls *calls, const struct request_file *file, request_done *done, void *context)
+{
     struct request *request;
     struct message_file_begin begin = {.request = request_new(calls, done, context, &request),
                                        .demo_id = file->demo_id,
@@ -65,19 +69,22 @@ uint32_t request_file_begin(struct calls *calls, const struct request_file *file
     return request->id;
 }
 
-void request_file_append(struct calls *calls, uint32_t request, struct text bytes) {
+void request_file_append(struct calls *calls, uint32_t request, struct text bytes)
+{
     struct message_file_append append = {.request = request, .bytes = bytes};
     SEND(calls, file_append, &append);
 }
 
-void request_file_end(struct calls *calls, uint32_t request, bool keep) {
+void request_file_end(struct calls *calls, uint32_t request, bool keep)
+{
     struct message_file_end end = {.request = request, .keep = keep};
     SEND(calls, file_end, &end);
     if (!keep)
         request_forget(calls, request);
 }
 
-void request_redirect(struct calls *calls, uint32_t request, request_done *done, void *context) {
+void request_redirect(struct calls *calls, uint32_t request, request_done *done, void *context)
+{
     struct request *found = map_get_u64(&calls->requests, request);
     if (!found)
         return;
@@ -85,13 +92,15 @@ void request_redirect(struct calls *calls, uint32_t request, request_done *done,
     found->context = context;
 }
 
-static void request_free(struct calls *calls, struct request *request) {
+static void request_free(struct calls *calls, struct request *request)
+{
     map_remove_u64(&calls->requests, request->id);
     list_remove(&request->in_failed);
     free(request);
 }
 
-void request_forget(struct calls *calls, uint32_t request) {
+void request_forget(struct calls *calls, uint32_t request)
+{
     struct request *found = map_get_u64(&calls->requests, request);
     if (found)
         request_free(calls, found);
@@ -100,7 +109,8 @@ void request_forget(struct calls *calls, uint32_t request) {
 /* ---- answers ---- */
 
 /* Takes the request out first: whoever is told may ask again, or free itself. */
-static void answer_request(struct calls *calls, uint32_t id, struct request_answer *answer) {
+static void answer_request(struct calls *calls, uint32_t id, struct request_answer *answer)
+{
     struct request *request = map_get_u64(&calls->requests, id);
     if (request) {
         request_done *done = request->done;
@@ -111,7 +121,8 @@ static void answer_request(struct calls *calls, uint32_t id, struct request_answ
     fd_close(&answer->fd);
 }
 
-static bool on_failed(struct calls *calls, struct message_in *in) {
+static bool on_failed(struct calls *calls, struct message_in *in)
+{
     struct message_request_failed message;
     struct request_answer answer = {.fd = -1};
     if (message_request_failed_unpack(&message, in->body) < 0 || !map_get_u64(&calls->requests, message.request))
@@ -122,7 +133,8 @@ static bool on_failed(struct calls *calls, struct message_in *in) {
     return true;
 }
 
-static bool on_state(struct calls *calls, struct message_in *in) {
+static bool on_state(struct calls *calls, struct message_in *in)
+{
     struct message_state_loaded message;
     struct request_answer answer = {.fd = -1};
     if (message_state_loaded_unpack(&message, in->body) < 0)
@@ -132,7 +144,8 @@ static bool on_state(struct calls *calls, struct message_in *in) {
     return true;
 }
 
-static bool on_opened(struct calls *calls, struct message_in *in) {
+static bool on_opened(struct calls *calls, struct message_in *in)
+{
     struct message_file_opened message;
     struct request_answer answer = {.fd = -1};
     if (message_file_opened_unpack(&message, in->body) < 0)
@@ -145,7 +158,8 @@ static bool on_opened(struct calls *calls, struct message_in *in) {
     return true;
 }
 
-static bool on_made(struct calls *calls, struct message_in *in) {
+static bool on_made(struct calls *calls, struct message_in *in)
+{
     struct message_file_made message;
     struct request_answer answer = {.fd = -1};
     if (message_file_made_unpack(&message, in->body) < 0)
@@ -156,7 +170,8 @@ static bool on_made(struct calls *calls, struct message_in *in) {
     return true;
 }
 
-bool request_message(struct calls *calls, struct message_in *in) {
+bool request_message(struct calls *calls, struct message_in *in)
+{
     static bool (*const handlers[MESSAGE_COUNT])(struct calls *calls, struct message_in *in) = {
         [MESSAGE_request_failed] = on_failed,
         [MESSAGE_state_loaded] = on_state,
@@ -166,18 +181,21 @@ bool request_message(struct calls *calls, struct message_in *in) {
     return handlers[in->type] && handlers[in->type](calls, in);
 }
 
-static void fail_request(struct calls *calls, uint32_t id) {
+static void fail_request(struct calls *calls, uint32_t id)
+{
     struct request_answer answer = {.status = ERROR_BUSY, .fd = -1, .reason = TEXT("the file store is restarting")};
     answer_request(calls, id, &answer);
 }
 
-void request_fail_unasked(struct calls *calls) {
+void request_fail_unasked(struct calls *calls)
+{
     struct request *request;
     while ((request = LIST_FIRST(&calls->unasked, struct request, in_failed)) != NULL)
         fail_request(calls, request->id);
 }
 
-static int visit_mark(void *context, struct text key, void *value) {
+static int visit_mark(void *context, struct text key, void *value)
+{
     struct calls *calls = context;
     struct request *request = value;
     (void)key;
@@ -185,7 +203,8 @@ static int visit_mark(void *context, struct text key, void *value) {
     return 0;
 }
 
-void request_fail_all(struct calls *calls) {
+void request_fail_all(struct calls *calls)
+{
     map_each(&calls->requests, visit_mark, calls);
     request_fail_unasked(calls);
 }

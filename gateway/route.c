@@ -36,12 +36,14 @@
 
 /* ---- handlers that are one line ---- */
 
-static void serve_kit(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+static void serve_kit(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     if (!assets_reply(gateway->assets, exchange, route->rest))
         http_reply_error(exchange, 404, "This file is of another version of the page. Load the page again.");
 }
 
-static void serve_embed(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+static void serve_embed(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     (void)route;
     http_exchange_decorate(exchange, text_from(gateway->asset_headers));
     if (!assets_reply_stable(gateway->assets, exchange, "embed.js"))
@@ -49,19 +51,22 @@ static void serve_embed(struct gateway *gateway, struct http_exchange *exchange,
 }
 
 /* embed.js stands at the root, and so do the pieces that it imports beside itself. */
-static void serve_chunk(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+static void serve_chunk(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     http_exchange_decorate(exchange, text_from(gateway->asset_headers));
     if (!assets_reply(gateway->assets, exchange, route->path))
         http_reply_error(exchange, 404, "There is no such file here.");
 }
 
-static void serve_icon(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+static void serve_icon(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     (void)route;
     if (!assets_reply_stable(gateway->assets, exchange, "icon.svg"))
         http_reply_error(exchange, 404, "This server was built without its browser side.");
 }
 
-static void serve_robots(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+static void serve_robots(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     (void)gateway, (void)route;
     http_reply(exchange, 200, TEXT("Content-Type: text/plain\r\nCache-Control: max-age=3600\r\n"),
                TEXT("User-agent: *\nDisallow: /*/gradio_api/\nDisallow: /gradio_api/\n"));
@@ -95,7 +100,8 @@ static const struct route demo_routes[] = {
 
 /* ---- matching ---- */
 
-static bool matches(const char *pattern, struct text path, struct text *ret_rest) {
+static bool matches(const char *pattern, struct text path, struct text *ret_rest)
+{
     /* Most rows are told apart by their first byte. */
     if (pattern[0] != '*' && pattern[0] != (path.length ? path.data[0] : '\0'))
         return false;
@@ -114,13 +120,15 @@ static bool matches(const char *pattern, struct text path, struct text *ret_rest
 }
 
 /* HEAD is GET without a body. */
-static unsigned mask_of(const struct http_head *head) {
+static unsigned mask_of(const struct http_head *head)
+{
     return head->method == HTTP_HEAD ? GET : HTTP_MASK(head->method);
 }
 
 /* The first row for path and method; `*allowed` collects the methods of rows that match the path only. */
 static const struct route *find_route(const struct route *table, size_t count, struct demo_route *route,
-                                      unsigned *allowed) {
+                                      unsigned *allowed)
+{
     unsigned method = mask_of(&route->exchange->head);
     bool is_static = route->release && route->release->is_static;
     for (size_t i = 0; i < count; i++) {
@@ -138,7 +146,8 @@ static const struct route *find_route(const struct route *table, size_t count, s
 
 /* ---- answers of our own ---- */
 
-void route_reply_detail(struct http_exchange *exchange, int status, const char *sentence) {
+void route_reply_detail(struct http_exchange *exchange, int status, const char *sentence)
+{
     struct buffer BUFFER_AUTO body = BUFFER_EMPTY;
     buffer_byte(&body, '{');
     json_write_member(&body, "detail", text_from(sentence));
@@ -147,7 +156,8 @@ void route_reply_detail(struct http_exchange *exchange, int status, const char *
     http_reply(exchange, status, ROUTE_JSON, buffer_view(&body));
 }
 
-static void reply_method(struct http_exchange *exchange, unsigned allowed) {
+static void reply_method(struct http_exchange *exchange, unsigned allowed)
+{
     struct buffer BUFFER_AUTO headers = BUFFER_EMPTY;
     buffer_string(&headers, "Content-Type: application/json\r\nCache-Control: no-store\r\nAllow: OPTIONS");
     for (int method = 0; method < HTTP_METHOD_COUNT; method++)
@@ -159,7 +169,8 @@ static void reply_method(struct http_exchange *exchange, unsigned allowed) {
 }
 
 /* Any page may call a demo: what a browser asks before it does. */
-static void reply_preflight(struct http_exchange *exchange) {
+static void reply_preflight(struct http_exchange *exchange)
+{
     http_reply(exchange, 204,
                TEXT("Access-Control-Allow-Methods: GET, HEAD, POST, OPTIONS\r\n"
                     "Access-Control-Allow-Headers: content-type, authorization, range, x-gradio-user, "
@@ -168,7 +179,8 @@ static void reply_preflight(struct http_exchange *exchange) {
                TEXT(""));
 }
 
-static void reply_limited(struct demo_route *route, unsigned seconds) {
+static void reply_limited(struct demo_route *route, unsigned seconds)
+{
     struct buffer BUFFER_AUTO headers = BUFFER_EMPTY;
     metrics_limited(route->gateway->metrics);
     buffer_format(&headers, "Content-Type: application/json\r\nCache-Control: no-store\r\nRetry-After: %u\r\n",
@@ -180,7 +192,8 @@ static void reply_limited(struct demo_route *route, unsigned seconds) {
 
 /* ---- running the handler ---- */
 
-static bool take_token(struct demo_route *route, uint8_t bucket) {
+static bool take_token(struct demo_route *route, uint8_t bucket)
+{
     static const enum limit_kind kinds[] = {
         [ROUTE_JOIN] = LIMIT_JOIN,
         [ROUTE_UPLOAD] = LIMIT_UPLOAD,
@@ -197,7 +210,8 @@ static bool take_token(struct demo_route *route, uint8_t bucket) {
     return wait == 0;
 }
 
-static void run(struct demo_route *route, const struct route *row, unsigned allowed) {
+static void run(struct demo_route *route, const struct route *row, unsigned allowed)
+{
     struct http_exchange *exchange = route->exchange;
     route->route = row;
     if (!row && allowed)
@@ -209,7 +223,8 @@ static void run(struct demo_route *route, const struct route *row, unsigned allo
 }
 
 /* A state-changing request to the site must not come from another site's page (it would carry the visitor's cookie). */
-static bool is_forged(const struct demo_route *route) {
+static bool is_forged(const struct demo_route *route)
+{
     const struct http_exchange *exchange = route->exchange;
     unsigned safe = GET | HTTP_MASK(HTTP_HEAD) | HTTP_MASK(HTTP_OPTIONS);
     if (HTTP_MASK(exchange->head.method) & safe)
@@ -221,7 +236,8 @@ static bool is_forged(const struct demo_route *route) {
     return origin.data && !text_equal(origin, text_from(route->origin));
 }
 
-static void run_site(struct demo_route *route) {
+static void run_site(struct demo_route *route)
+{
     unsigned allowed = 0;
     const struct route *row = find_route(site_routes, MEMORY_COUNT(site_routes), route, &allowed);
     if (is_forged(route))
@@ -230,7 +246,8 @@ static void run_site(struct demo_route *route) {
         run(route, row, allowed);
 }
 
-static void run_demo(struct demo_route *route) {
+static void run_demo(struct demo_route *route)
+{
     const struct gateway_part *part = &calls_part;
     unsigned allowed = 0;
     if (route->exchange->head.method == HTTP_OPTIONS) {
@@ -250,7 +267,8 @@ static void run_demo(struct demo_route *route) {
 /* ---- from host and path to a demo ---- */
 
 /* A private demo, and a release that is not the live one, are for their owner: for anybody else they are not there. */
-static void on_identity(void *context, const struct identity *identity) {
+static void on_identity(void *context, const struct identity *identity)
+{
     struct demo_route *route = context;
     route->who = NULL;
     if (!identity)
@@ -261,7 +279,8 @@ static void on_identity(void *context, const struct identity *identity) {
         status_reply_no_such_demo(route);
 }
 
-static void ask_who(struct demo_route *route) {
+static void ask_who(struct demo_route *route)
+{
     struct text token = identity_token(route->exchange);
     if (route->exchange->head.method == HTTP_OPTIONS) {
         reply_preflight(route->exchange);
@@ -274,7 +293,8 @@ static void ask_who(struct demo_route *route) {
     }
 }
 
-static void on_demo(void *context, int result, struct demo *demo, struct release *release) {
+static void on_demo(void *context, int result, struct demo *demo, struct release *release)
+{
     struct demo_route *route = context;
     struct http_exchange *exchange = route->exchange;
     route->query = NULL;
@@ -299,7 +319,8 @@ static void on_demo(void *context, int result, struct demo *demo, struct release
 }
 
 /* The kit is the same for every demo and also dresses the page that says that there is none. */
-static bool serve_kit_of_any(struct demo_route *route) {
+static bool serve_kit_of_any(struct demo_route *route)
+{
     if (!text_starts(route->path, TEXT("-/kit/")) || !(mask_of(&route->exchange->head) & GET))
         return false;
     route->rest = text_skip(route->path, 6);
@@ -307,7 +328,8 @@ static bool serve_kit_of_any(struct demo_route *route) {
     return true;
 }
 
-static void find_demo(struct demo_route *route, enum demo_by by, struct text name) {
+static void find_demo(struct demo_route *route, enum demo_by by, struct text name)
+{
     http_exchange_decorate(route->exchange, text_from(route->gateway->path_headers));
     if (serve_kit_of_any(route))
         return;
@@ -317,7 +339,8 @@ static void find_demo(struct demo_route *route, enum demo_by by, struct text nam
         route->query = query;
 }
 
-static bool has_control(struct text text) {
+static bool has_control(struct text text)
+{
     for (size_t i = 0; i < text.length; i++)
         if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f)
             return true;
@@ -325,7 +348,8 @@ static bool has_control(struct text text) {
 }
 
 /* The path below the base, decoded once. false: it was malformed and is answered. */
-static bool decode(struct demo_route *route, struct text path) {
+static bool decode(struct demo_route *route, struct text path)
+{
     if (encode_path(&route->decoded, path) < 0 || has_control(buffer_view(&route->decoded))) {
         status_reply(route, 400, "This address is malformed", "It has parts that no page here can have.");
         return false;
@@ -335,14 +359,16 @@ static bool decode(struct demo_route *route, struct text path) {
     return true;
 }
 
-static void copy_base(struct demo_route *route, struct text base) {
+static void copy_base(struct demo_route *route, struct text base)
+{
     route->base_length = base.length;
     memcpy(route->base, base.data, base.length);
     route->base[base.length] = '\0';
 }
 
 /* "/spaces/ann/digits/-/…": the length of the base, or 0. `*ret_name` is "ann/digits". */
-static size_t cut_base(struct text path, struct text *ret_name) {
+static size_t cut_base(struct text path, struct text *ret_name)
+{
     struct text rest = text_skip(path, 8);
     if (!text_starts(path, TEXT("/spaces/")))
         return 0;
@@ -355,7 +381,8 @@ static size_t cut_base(struct text path, struct text *ret_name) {
     return (size_t)(rest.data + 1 - path.data) + 1;
 }
 
-static void dispatch_path_demo(struct demo_route *route, size_t base_length, struct text name) {
+static void dispatch_path_demo(struct demo_route *route, size_t base_length, struct text name)
+{
     struct text path = route->exchange->head.path;
     http_exchange_decorate(route->exchange, text_from(route->gateway->path_headers));
     route->on_path = true;
@@ -372,7 +399,8 @@ static void dispatch_path_demo(struct demo_route *route, size_t base_length, str
 }
 
 /* The store decodes the site's paths itself; what no server should look at is refused here. */
-static bool site_path_is_safe(struct text path) {
+static bool site_path_is_safe(struct text path)
+{
     struct buffer BUFFER_AUTO decoded = BUFFER_EMPTY;
     if (encode_unpercent(&decoded, path, false) < 0)
         return false;
@@ -386,7 +414,8 @@ static bool site_path_is_safe(struct text path) {
     return true;
 }
 
-static void dispatch_site(struct demo_route *route) {
+static void dispatch_site(struct demo_route *route)
+{
     struct text path = route->exchange->head.path, name;
     http_exchange_decorate(route->exchange, text_from(route->gateway->site_headers));
     size_t base_length = cut_base(path, &name);
@@ -401,14 +430,16 @@ static void dispatch_site(struct demo_route *route) {
     }
 }
 
-static void dispatch_demo(struct demo_route *route, struct text label) {
+static void dispatch_demo(struct demo_route *route, struct text label)
+{
     http_exchange_decorate(route->exchange, text_from(route->gateway->path_headers));
     copy_base(route, TEXT("/"));
     if (decode(route, route->exchange->head.path))
         find_demo(route, DEMO_BY_LABEL, label);
 }
 
-static struct demo_route *new_route(struct gateway *gateway, struct http_exchange *exchange) {
+static struct demo_route *new_route(struct gateway *gateway, struct http_exchange *exchange)
+{
     struct demo_route *route = malloc(sizeof(*route));
     if (!route)
         abort();
@@ -427,7 +458,8 @@ static struct demo_route *new_route(struct gateway *gateway, struct http_exchang
     return route;
 }
 
-void route_dispatch(void *context, struct http_exchange *exchange) {
+void route_dispatch(void *context, struct http_exchange *exchange)
+{
     struct gateway *gateway = context;
     struct demo_route *route = new_route(gateway, exchange);
     struct text label;
@@ -450,7 +482,8 @@ void route_dispatch(void *context, struct http_exchange *exchange) {
     }
 }
 
-static void free_route(struct demo_route *route) {
+static void free_route(struct demo_route *route)
+{
     if (route->query)
         demo_query_cancel(route->query);
     if (route->who)
@@ -462,7 +495,8 @@ static void free_route(struct demo_route *route) {
     free(route);
 }
 
-void route_finished(void *context, struct http_exchange *exchange, int code) {
+void route_finished(void *context, struct http_exchange *exchange, int code)
+{
     struct gateway *gateway = context;
     struct demo_route *route = exchange->note;
     metrics_finished(gateway->metrics, exchange, code);

@@ -10,7 +10,8 @@
 
 #define CLOSE_MESSAGE "data: {\"msg\":\"close_stream\",\"event_id\":null}\n\n"
 
-void session_table_init(struct session_table *table, const struct session_actions *actions, void *context) {
+void session_table_init(struct session_table *table, const struct session_actions *actions, void *context)
+{
     *table = (struct session_table){.actions = actions, .context = context};
     map_init(&table->sessions);
     list_init(&table->lingering);
@@ -20,7 +21,8 @@ void session_table_init(struct session_table *table, const struct session_action
     list_init(&table->dirty);
 }
 
-bool session_is_name(struct text name) {
+bool session_is_name(struct text name)
+{
     if (name.length == 0 || name.length > BOUNDS_SESSION_HASH_BYTES)
         return false;
     for (size_t i = 0; i < name.length; i++) {
@@ -32,20 +34,23 @@ bool session_is_name(struct text name) {
 }
 
 /* Writes the map key into `memory`. Names are bounded by session_is_name() before they get here. */
-static struct text make_key(char memory[8 + BOUNDS_SESSION_HASH_BYTES], uint64_t demo_id, struct text name) {
+static struct text make_key(char memory[8 + BOUNDS_SESSION_HASH_BYTES], uint64_t demo_id, struct text name)
+{
     memcpy(memory, &demo_id, 8);
     memcpy(memory + 8, name.data, name.length);
     return (struct text){memory, 8 + name.length};
 }
 
-struct session *session_find(struct session_table *table, uint64_t demo_id, struct text name) {
+struct session *session_find(struct session_table *table, uint64_t demo_id, struct text name)
+{
     char memory[8 + BOUNDS_SESSION_HASH_BYTES];
     if (name.length > BOUNDS_SESSION_HASH_BYTES)
         return NULL;
     return map_get(&table->sessions, make_key(memory, demo_id, name));
 }
 
-struct session *session_need(struct session_table *table, uint64_t demo_id, struct text name) {
+struct session *session_need(struct session_table *table, uint64_t demo_id, struct text name)
+{
     char memory[8 + BOUNDS_SESSION_HASH_BYTES];
     struct session *session = session_find(table, demo_id, name);
     if (session || table->sessions.count >= BOUNDS_SESSIONS || name.length > BOUNDS_SESSION_HASH_BYTES)
@@ -64,14 +69,16 @@ struct session *session_need(struct session_table *table, uint64_t demo_id, stru
     return session;
 }
 
-static int visit_free_value(void *context, struct text key, void *value) {
+static int visit_free_value(void *context, struct text key, void *value)
+{
     (void)context;
     (void)key;
     free(value);
     return 0;
 }
 
-static void forget_session(struct session *session) {
+static void forget_session(struct session *session)
+{
     char memory[8 + BOUNDS_SESSION_HASH_BYTES];
     struct session_table *table = session->table;
     if (!list_is_empty(&session->in_dirty))
@@ -88,27 +95,31 @@ static void forget_session(struct session *session) {
     free(session);
 }
 
-static int visit_forget(void *context, struct text key, void *value) {
+static int visit_forget(void *context, struct text key, void *value)
+{
     (void)context;
     (void)key;
     forget_session(value);
     return 0;
 }
 
-void session_table_release(struct session_table *table) {
+void session_table_release(struct session_table *table)
+{
     map_each(&table->sessions, visit_forget, NULL);
     map_release(&table->sessions);
     session_table_init(table, table->actions, table->context);
 }
 
 /* Nothing happens in it any more. */
-static bool is_quiet(const struct session *session) {
+static bool is_quiet(const struct session *session)
+{
     return session->pins == 0 && session->call_count == 0 && session->stream == 0 && session->queued.length == 0
            && list_is_empty(&session->held);
 }
 
 /* Called whenever something ended: forgets the session, or starts the time its values are kept. */
-static void settle_session(struct session *session, uint64_t now_ms) {
+static void settle_session(struct session *session, uint64_t now_ms)
+{
     if (!is_quiet(session))
         return;
     list_remove(&session->in_phase);
@@ -120,23 +131,27 @@ static void settle_session(struct session *session, uint64_t now_ms) {
     }
 }
 
-void session_pin(struct session *session) {
+void session_pin(struct session *session)
+{
     session->pins++;
     list_remove(&session->in_kept);
 }
 
-void session_unpin(struct session *session, uint64_t now_ms) {
+void session_unpin(struct session *session, uint64_t now_ms)
+{
     session->pins--;
     settle_session(session, now_ms);
 }
 
-static void enter_phase(struct session *session, struct list *list, uint64_t until_ms) {
+static void enter_phase(struct session *session, struct list *list, uint64_t until_ms)
+{
     session->phase_until_ms = until_ms;
     list_append(list, &session->in_phase);
 }
 
 /* What the session waits for now that its events or its stream changed. */
-static void review_session(struct session *session, uint64_t now_ms) {
+static void review_session(struct session *session, uint64_t now_ms)
+{
     struct session_table *table = session->table;
     if (session->phase == SESSION_CLOSING)
         return;
@@ -151,7 +166,8 @@ static void review_session(struct session *session, uint64_t now_ms) {
     }
 }
 
-bool session_add_call(struct session *session, struct call *call) {
+bool session_add_call(struct session *session, struct call *call)
+{
     if (session->call_count >= BOUNDS_SESSION_EVENTS)
         return false;
     session->call_count++;
@@ -161,7 +177,8 @@ bool session_add_call(struct session *session, struct call *call) {
     return true;
 }
 
-void session_remove_call(struct session *session, struct call *call, uint64_t now_ms) {
+void session_remove_call(struct session *session, struct call *call, uint64_t now_ms)
+{
     list_remove(&call->in_session);
     session->call_count--;
     if (session->call_count == 0)
@@ -169,11 +186,13 @@ void session_remove_call(struct session *session, struct call *call, uint64_t no
     settle_session(session, now_ms);
 }
 
-bool session_is_closing(const struct session *session) {
+bool session_is_closing(const struct session *session)
+{
     return session->phase == SESSION_CLOSING;
 }
 
-bool session_hold(struct session *session, struct session_hold *hold) {
+bool session_hold(struct session *session, struct session_hold *hold)
+{
     list_init(&hold->in_session);
     if (session->held_count >= BOUNDS_SESSION_HELD_JOINS)
         return false;
@@ -182,7 +201,8 @@ bool session_hold(struct session *session, struct session_hold *hold) {
     return true;
 }
 
-void session_release_hold(struct session *session, struct session_hold *hold) {
+void session_release_hold(struct session *session, struct session_hold *hold)
+{
     if (list_is_empty(&hold->in_session))
         return;
     list_remove(&hold->in_session);
@@ -190,7 +210,8 @@ void session_release_hold(struct session *session, struct session_hold *hold) {
 }
 
 /* The stream is gone: what waited for that goes on. The session is pinned by the caller. */
-static void leave_stream(struct session *session, uint64_t now_ms) {
+static void leave_stream(struct session *session, uint64_t now_ms)
+{
     struct session_table *table = session->table;
     struct session_hold *hold;
     session->stream = 0;
@@ -203,25 +224,29 @@ static void leave_stream(struct session *session, uint64_t now_ms) {
     }
 }
 
-static void write_frames(struct session *session, struct text frames) {
+static void write_frames(struct session *session, struct text frames)
+{
     if (session->table->actions->write(session->table->context, session->stream, frames) == ERROR_AGAIN)
         session->slow = true;
 }
 
-static void write_queued(struct session *session) {
+static void write_queued(struct session *session)
+{
     if (session->queued.length == 0 || session->stream == 0 || session->slow)
         return;
     write_frames(session, buffer_view(&session->queued));
     buffer_release(&session->queued);
 }
 
-static void flush_session(struct session *session) {
+static void flush_session(struct session *session)
+{
     write_queued(session);
     if (!session_is_full(session))
         session->table->actions->flush(session->table->context, session);
 }
 
-void session_open_stream(struct session *session, uint64_t stream, uint64_t now_ms) {
+void session_open_stream(struct session *session, uint64_t stream, uint64_t now_ms)
+{
     struct session_table *table = session->table;
     session_pin(session);
     if (session->stream != 0) {
@@ -238,7 +263,8 @@ void session_open_stream(struct session *session, uint64_t stream, uint64_t now_
     session_unpin(session, now_ms);
 }
 
-void session_close_stream(struct session *session, uint64_t stream, uint64_t now_ms) {
+void session_close_stream(struct session *session, uint64_t stream, uint64_t now_ms)
+{
     if (session->stream != stream)
         return;
     session_pin(session);
@@ -246,18 +272,21 @@ void session_close_stream(struct session *session, uint64_t stream, uint64_t now
     session_unpin(session, now_ms);
 }
 
-void session_drained(struct session *session, uint64_t now_ms) {
+void session_drained(struct session *session, uint64_t now_ms)
+{
     session_pin(session);
     session->slow = false;
     flush_session(session);
     session_unpin(session, now_ms);
 }
 
-bool session_is_full(const struct session *session) {
+bool session_is_full(const struct session *session)
+{
     return (session->slow || session->stream == 0) && session->queued.length >= BOUNDS_SESSION_QUEUED_BYTES;
 }
 
-int session_send(struct session *session, struct text message) {
+int session_send(struct session *session, struct text message)
+{
     bool direct = session->stream != 0 && !session->slow;
     struct buffer *frame = &session->queued;
     if (message.length > BOUNDS_SESSION_SMALL_BYTES && frame->length + message.length > BOUNDS_SESSION_RESULT_BYTES)
@@ -275,16 +304,19 @@ int session_send(struct session *session, struct text message) {
     return 0;
 }
 
-const char *session_state(const struct session *session, uint32_t component) {
+const char *session_state(const struct session *session, uint32_t component)
+{
     return map_get_u64(&session->state, component);
 }
 
-static void count_state(struct session *session, size_t added, size_t removed) {
+static void count_state(struct session *session, size_t added, size_t removed)
+{
     session->state_bytes += added - removed;
     session->table->state_bytes += added - removed;
 }
 
-int session_set_state(struct session *session, uint32_t component, struct text value, uint64_t now_ms) {
+int session_set_state(struct session *session, uint32_t component, struct text value, uint64_t now_ms)
+{
     const char *old = session_state(session, component);
     size_t removed = old ? strlen(old) : 0;
     if (old && text_equal(text_from(old), value))
@@ -300,7 +332,8 @@ int session_set_state(struct session *session, uint32_t component, struct text v
     return 0;
 }
 
-static int visit_write_value(void *context, struct text key, void *value) {
+static int visit_write_value(void *context, struct text key, void *value)
+{
     struct buffer *out = context;
     uint64_t component;
     memcpy(&component, key.data, sizeof component);
@@ -309,13 +342,15 @@ static int visit_write_value(void *context, struct text key, void *value) {
     return 0;
 }
 
-void session_write_state(struct session *session, struct buffer *out) {
+void session_write_state(struct session *session, struct buffer *out)
+{
     buffer_byte(out, '{');
     map_each(&session->state, visit_write_value, out);
     buffer_byte(out, '}');
 }
 
-void session_load_state(struct session *session, struct text object) {
+void session_load_state(struct session *session, struct text object)
+{
     struct json json = {0};
     const struct json_node *child = NULL;
     if (object.length > 0 && json_parse(&json, object, NULL) == 0)
@@ -334,12 +369,14 @@ void session_load_state(struct session *session, struct text object) {
     json_release(&json);
 }
 
-static uint64_t first_phase_ms(const struct list *list) {
+static uint64_t first_phase_ms(const struct list *list)
+{
     const struct session *session = LIST_FIRST(list, struct session, in_phase);
     return session ? session->phase_until_ms : UINT64_MAX;
 }
 
-uint64_t session_next_ms(const struct session_table *table) {
+uint64_t session_next_ms(const struct session_table *table)
+{
     const struct session *kept = LIST_FIRST(&table->kept, struct session, in_kept);
     const struct session *dirty = LIST_FIRST(&table->dirty, struct session, in_dirty);
     uint64_t times[] = {first_phase_ms(&table->lingering), first_phase_ms(&table->closing),
@@ -351,13 +388,15 @@ uint64_t session_next_ms(const struct session_table *table) {
     return soonest;
 }
 
-static void end_linger(struct session *session, uint64_t now_ms) {
+static void end_linger(struct session *session, uint64_t now_ms)
+{
     session->phase = SESSION_CLOSING;
     enter_phase(session, &session->table->closing, now_ms + BOUNDS_CLOSE_FALLBACK_MS);
     write_frames(session, TEXT(CLOSE_MESSAGE));
 }
 
-static void end_closing(struct session *session, uint64_t now_ms) {
+static void end_closing(struct session *session, uint64_t now_ms)
+{
     uint64_t stream = session->stream;
     session_pin(session);
     session->table->actions->end(session->table->context, stream);
@@ -365,7 +404,8 @@ static void end_closing(struct session *session, uint64_t now_ms) {
     session_unpin(session, now_ms);
 }
 
-static void end_grace(struct session *session, uint64_t now_ms) {
+static void end_grace(struct session *session, uint64_t now_ms)
+{
     session_pin(session);
     list_remove(&session->in_phase);
     session->table->actions->abandon(session->table->context, session);
@@ -374,13 +414,15 @@ static void end_grace(struct session *session, uint64_t now_ms) {
     session_unpin(session, now_ms);
 }
 
-static void tick_phase(struct list *list, uint64_t now_ms, void (*act)(struct session *session, uint64_t now_ms)) {
+static void tick_phase(struct list *list, uint64_t now_ms, void (*act)(struct session *session, uint64_t now_ms))
+{
     struct session *session;
     while ((session = LIST_FIRST(list, struct session, in_phase)) != NULL && session->phase_until_ms <= now_ms)
         act(session, now_ms);
 }
 
-void session_tick(struct session_table *table, uint64_t now_ms) {
+void session_tick(struct session_table *table, uint64_t now_ms)
+{
     struct session *session;
     tick_phase(&table->lingering, now_ms, end_linger);
     tick_phase(&table->closing, now_ms, end_closing);
@@ -395,7 +437,8 @@ void session_tick(struct session_table *table, uint64_t now_ms) {
         forget_session(session);
 }
 
-void session_table_stop(struct session_table *table, uint64_t now_ms) {
+void session_table_stop(struct session_table *table, uint64_t now_ms)
+{
     struct session *session;
     table->stopping = true;
     LIST_EACH(session, &table->lingering, struct session, in_phase)

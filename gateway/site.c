@@ -12,7 +12,8 @@
 enum { LABEL_BYTES = 63, ADDRESS_BYTES = 48 };
 
 /* Splits "name:port": false for an empty or impossible port. `*ret_port` is 0 when there is none. */
-static bool split_host(struct text host, struct text *ret_name, uint64_t *ret_port) {
+static bool split_host(struct text host, struct text *ret_name, uint64_t *ret_port)
+{
     size_t end = host.length;
     while (end && host.data[end - 1] >= '0' && host.data[end - 1] <= '9')
         end--;
@@ -25,7 +26,8 @@ static bool split_host(struct text host, struct text *ret_name, uint64_t *ret_po
     return text_to_u64(text_skip(host, end), ret_port) == 0 && *ret_port > 0 && *ret_port <= 65535;
 }
 
-static bool is_address(struct text name) {
+static bool is_address(struct text name)
+{
     char copy[ADDRESS_BYTES];
     unsigned char bytes[16];
     bool bracketed = name.length > 2 && name.data[0] == '[';
@@ -38,7 +40,8 @@ static bool is_address(struct text name) {
     return inet_pton(bracketed ? AF_INET6 : AF_INET, copy, bytes) == 1;
 }
 
-static int read_url(struct site *site, struct text url) {
+static int read_url(struct site *site, struct text url)
+{
     struct text rest = url, name;
     uint64_t port = 0;
     site->tls = text_starts(rest, TEXT("https://"));
@@ -57,7 +60,8 @@ static int read_url(struct site *site, struct text url) {
     return 0;
 }
 
-int site_init(struct site *site, const char *host, const char *demo_domain, const char *url, uint16_t port) {
+int site_init(struct site *site, const char *host, const char *demo_domain, const char *url, uint16_t port)
+{
     *site = (struct site){.port = port};
     site->host = memory_copy_string(host && *host ? host : "localhost");
     site->demo_hosts = !is_address(text_from(site->host));
@@ -69,7 +73,8 @@ int site_init(struct site *site, const char *host, const char *demo_domain, cons
     return read_url(site, buffer_view(&made));
 }
 
-void site_release(struct site *site) {
+void site_release(struct site *site)
+{
     free(site->host);
     free(site->demo_domain);
     free(site->url);
@@ -78,7 +83,8 @@ void site_release(struct site *site) {
 }
 
 /* "ann-digits" of "ann-digits.localhost" below `domain`. */
-static bool cut_label(struct text name, struct text domain, struct text *ret_label) {
+static bool cut_label(struct text name, struct text domain, struct text *ret_label)
+{
     if (name.length <= domain.length + 1 || name.data[name.length - domain.length - 1] != '.' ||
         !text_equal_ignore_case(text_skip(name, name.length - domain.length), domain))
         return false;
@@ -86,7 +92,8 @@ static bool cut_label(struct text name, struct text domain, struct text *ret_lab
     return ret_label->length <= LABEL_BYTES && text_find(*ret_label, '.') < 0 && text_find(*ret_label, '_') < 0;
 }
 
-enum site_kind site_classify(const struct site *site, struct text host, struct text *ret_label) {
+enum site_kind site_classify(const struct site *site, struct text host, struct text *ret_label)
+{
     struct text name;
     uint64_t port;
     if (host.length == 0)
@@ -102,7 +109,8 @@ enum site_kind site_classify(const struct site *site, struct text host, struct t
     return SITE_UNKNOWN;
 }
 
-void site_write_origin(const struct site *site, struct text host, char *ret_origin, size_t size) {
+void site_write_origin(const struct site *site, struct text host, char *ret_origin, size_t size)
+{
     struct text scheme = site->tls ? TEXT("https://") : TEXT("http://");
     if (host.length == 0) {
         scheme = text_from(site->url);
@@ -116,7 +124,8 @@ void site_write_origin(const struct site *site, struct text host, char *ret_orig
     ret_origin[scheme.length + host.length] = '\0';
 }
 
-void site_write_label(const char *owner, const char *name, struct buffer *out) {
+void site_write_label(const char *owner, const char *name, struct buffer *out)
+{
     const char *const parts[] = {owner, "-", name};
     for (size_t i = 0; i < MEMORY_COUNT(parts); i++) {
         for (const char *place = parts[i]; *place; place++) {

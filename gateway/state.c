@@ -8,7 +8,8 @@
 #include "runtime/base/error.h"
 #include "runtime/wire/channel.h"
 
-void state_write(const struct call *call, struct buffer *out) {
+void state_write(const struct call *call, struct buffer *out)
+{
     const struct function *function = call->function;
     buffer_byte(out, '{');
     for (uint32_t i = 0; call->session && function->has_state && i < function->input_count; i++) {
@@ -22,14 +23,16 @@ void state_write(const struct call *call, struct buffer *out) {
     buffer_byte(out, '}');
 }
 
-static bool is_state_output(const struct function *function, uint64_t component) {
+static bool is_state_output(const struct function *function, uint64_t component)
+{
     for (uint32_t i = 0; i < function->output_count; i++)
         if (function->state_outputs[i] && function->outputs[i] == component)
             return true;
     return false;
 }
 
-static int read_values(struct call *call, const struct json *json, uint64_t now_ms) {
+static int read_values(struct call *call, const struct json *json, uint64_t now_ms)
+{
     const struct json_node *root = &json->nodes[0], *child;
     if (root->type != JSON_OBJECT)
         return ERROR_INVALID;
@@ -43,7 +46,8 @@ static int read_values(struct call *call, const struct json *json, uint64_t now_
     return 0;
 }
 
-int state_read(struct call *call, struct text object, uint64_t now_ms) {
+int state_read(struct call *call, struct text object, uint64_t now_ms)
+{
     struct json json = {0};
     int code;
     if (object.length == 0)
@@ -55,7 +59,8 @@ int state_read(struct call *call, struct text object, uint64_t now_ms) {
     return code;
 }
 
-void state_save(struct calls *calls, struct session *session) {
+void state_save(struct calls *calls, struct session *session)
+{
     struct buffer state BUFFER_AUTO = BUFFER_EMPTY;
     struct message_state_save save = {.demo_id = session->demo_id, .session = text_from(session->name)};
     session_write_state(session, &state);

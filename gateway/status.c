@@ -9,12 +9,14 @@
 #define PAGE_LINES "Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n"
 #define PLAIN TEXT("Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n")
 
-void status_serve_health(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+void status_serve_health(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     (void)gateway, (void)route;
     http_reply(exchange, 200, PLAIN, TEXT("ok\n"));
 }
 
-void status_serve_ready(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+void status_serve_ready(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     (void)route;
     if (gateway->stopping)
         http_reply(exchange, 503, PLAIN, TEXT("stopping\n"));
@@ -24,7 +26,8 @@ void status_serve_ready(struct gateway *gateway, struct http_exchange *exchange,
         http_reply(exchange, 200, PLAIN, TEXT("ready\n"));
 }
 
-void status_serve_metrics(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route) {
+void status_serve_metrics(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
     struct buffer BUFFER_AUTO body = BUFFER_EMPTY;
     (void)route;
     if (!gateway->public_metrics) {
@@ -37,7 +40,8 @@ void status_serve_metrics(struct gateway *gateway, struct http_exchange *exchang
 }
 
 static void write_page(struct demo_route *route, int status, const char *heading, const char *sentence,
-                       struct buffer *out) {
+                       struct buffer *out)
+{
     const char *style = assets_name(route->gateway->assets, "site.css");
     buffer_format(out,
                   "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -59,7 +63,8 @@ static void write_page(struct demo_route *route, int status, const char *heading
                   route->gateway->site.url);
 }
 
-void status_reply(struct demo_route *route, int status, const char *heading, const char *sentence) {
+void status_reply(struct demo_route *route, int status, const char *heading, const char *sentence)
+{
     struct http_exchange *exchange = route->exchange;
     if (!http_head_has_token(&exchange->head, "accept", "text/html")) {
         route_reply_detail(exchange, status, sentence);
@@ -71,7 +76,8 @@ void status_reply(struct demo_route *route, int status, const char *heading, con
                status == 503 ? TEXT(PAGE_LINES "Retry-After: 1\r\n") : TEXT(PAGE_LINES), buffer_view(&body));
 }
 
-void status_reply_unknown_host(struct demo_route *route) {
+void status_reply_unknown_host(struct demo_route *route)
+{
     struct buffer BUFFER_AUTO sentence = BUFFER_EMPTY;
     http_exchange_decorate(route->exchange, text_from(route->gateway->path_headers));
     buffer_format(&sentence, "This server is %s; it does not answer for the host of this request.",
@@ -79,12 +85,14 @@ void status_reply_unknown_host(struct demo_route *route) {
     status_reply(route, 421, "Not this server", sentence.data);
 }
 
-void status_reply_no_such_demo(struct demo_route *route) {
+void status_reply_no_such_demo(struct demo_route *route)
+{
     status_reply(route, 404, "There is no such demo", "There is no demo at this address.");
 }
 
 /* A demo without a release: its stage says how far it is. */
-static void reply_unpublished(struct demo_route *route) {
+static void reply_unpublished(struct demo_route *route)
+{
     const struct demo *demo = route->demo;
     struct buffer BUFFER_AUTO sentence = BUFFER_EMPTY;
     if (!demo) {
@@ -99,7 +107,8 @@ static void reply_unpublished(struct demo_route *route) {
     status_reply(route, 404, "Nothing is published here yet", sentence.data);
 }
 
-void status_reply_no_demo(struct demo_route *route, int result) {
+void status_reply_no_demo(struct demo_route *route, int result)
+{
     switch (result) {
     case ERROR_NOT_FOUND:
         reply_unpublished(route);

@@ -16,19 +16,22 @@
     "Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache, no-transform\r\n"             \
     "X-Accel-Buffering: no\r\n"
 
-static void stream_free(struct stream *stream) {
+static void stream_free(struct stream *stream)
+{
     list_remove(&stream->in_streams);
     free(stream);
 }
 
-static void on_drain(void *context, struct http_exchange *exchange) {
+static void on_drain(void *context, struct http_exchange *exchange)
+{
     struct stream *stream = context;
     (void)exchange;
     if (stream->session)
         session_drained(stream->session, clock_now_ms());
 }
 
-static void on_abort(void *context, struct http_exchange *exchange, int code) {
+static void on_abort(void *context, struct http_exchange *exchange, int code)
+{
     struct stream *stream = context;
     struct calls *calls = stream->calls;
     struct call *call = call_find_stream(&calls->table, stream->call);
@@ -44,7 +47,8 @@ static void on_abort(void *context, struct http_exchange *exchange, int code) {
 
 static const struct http_handler stream_handler = {.on_drain = on_drain, .on_abort = on_abort};
 
-static struct stream *stream_open(struct calls *calls, struct http_exchange *exchange, struct text beat) {
+static struct stream *stream_open(struct calls *calls, struct http_exchange *exchange, struct text beat)
+{
     struct stream *stream = MEMORY_NEW(struct stream);
     stream->calls = calls;
     stream->exchange = exchange;
@@ -56,25 +60,29 @@ static struct stream *stream_open(struct calls *calls, struct http_exchange *exc
     return stream;
 }
 
-void stream_open_session(struct calls *calls, struct http_exchange *exchange, struct session *session) {
+void stream_open_session(struct calls *calls, struct http_exchange *exchange, struct session *session)
+{
     struct stream *stream = stream_open(calls, exchange, TEXT("data: {\"msg\":\"heartbeat\"}\n\n"));
     stream->session = session;
     session_open_stream(session, (uintptr_t)stream, clock_now_ms());
     calls_arm(calls);
 }
 
-struct stream *stream_open_reader(struct calls *calls, struct http_exchange *exchange, struct call *call) {
+struct stream *stream_open_reader(struct calls *calls, struct http_exchange *exchange, struct call *call)
+{
     struct stream *stream = stream_open(calls, exchange, TEXT("event: heartbeat\ndata: null\n\n"));
     stream->call = call->stream;
     return stream;
 }
 
-void stream_open_liveness(struct calls *calls, struct http_exchange *exchange) {
+void stream_open_liveness(struct calls *calls, struct http_exchange *exchange)
+{
     struct stream *stream = stream_open(calls, exchange, TEXT("data: ALIVE\n\n"));
     stream_write(stream, stream->beat);
 }
 
-int stream_write(struct stream *stream, struct text frames) {
+int stream_write(struct stream *stream, struct text frames)
+{
     if (http_respond_queued(stream->exchange) > BOUNDS_SESSION_RESULT_BYTES) {
         http_respond_abort(stream->exchange);
         stream_free(stream);
@@ -83,13 +91,15 @@ int stream_write(struct stream *stream, struct text frames) {
     return http_respond_write(stream->exchange, frames);
 }
 
-void stream_end(struct stream *stream) {
+void stream_end(struct stream *stream)
+{
     http_respond_end(stream->exchange);
     stream_free(stream);
 }
 
 /* A client that is slow already needs no heartbeat. */
-void stream_beat(struct calls *calls) {
+void stream_beat(struct calls *calls)
+{
     struct stream *stream;
     LIST_EACH(stream, &calls->streams, struct stream, in_streams)
         if (http_respond_queued(stream->exchange) == 0)
@@ -98,33 +108,39 @@ void stream_beat(struct calls *calls) {
 
 /* ---- what sessions ask for ---- */
 
-static struct stream *stream_from(uint64_t number) {
+static struct stream *stream_from(uint64_t number)
+{
     return (struct stream *)(uintptr_t)number;
 }
 
-static int session_write(void *context, uint64_t number, struct text frames) {
+static int session_write(void *context, uint64_t number, struct text frames)
+{
     (void)context;
     return http_respond_write(stream_from(number)->exchange, frames);
 }
 
-static void session_end(void *context, uint64_t number) {
+static void session_end(void *context, uint64_t number)
+{
     (void)context;
     stream_end(stream_from(number));
 }
 
-static void session_resume(void *context, struct session_hold *hold) {
+static void session_resume(void *context, struct session_hold *hold)
+{
     (void)context;
     join_resume(hold);
 }
 
-static void session_abandon(void *context, struct session *session) {
+static void session_abandon(void *context, struct session *session)
+{
     struct call *call;
     LIST_EACH(call, &session->calls, struct call, in_session)
         worker_cancel(call->worker, call);
     (void)context;
 }
 
-static void session_flush(void *context, struct session *session) {
+static void session_flush(void *context, struct session *session)
+{
     struct calls *calls = context;
     struct call *call;
     LIST_EACH(call, &session->calls, struct call, in_session)
@@ -132,7 +148,8 @@ static void session_flush(void *context, struct session *session) {
             worker_credit(call->worker, call);
 }
 
-static void session_save(void *context, struct session *session) {
+static void session_save(void *context, struct session *session)
+{
     state_save(context, session);
 }
 

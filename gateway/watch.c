@@ -7,17 +7,20 @@
 #include "runtime/base/bounds.h"
 #include "runtime/wire/control_page.h"
 
-void watch_cancel(struct process *process, uint64_t stream) {
+void watch_cancel(struct process *process, uint64_t stream)
+{
     atomic_store_explicit(&process->page->cancel[stream % CONTROL_PAGE_CANCELS], stream, memory_order_relaxed);
 }
 
-uint64_t watch_running(const struct process *process) {
+uint64_t watch_running(const struct process *process)
+{
     return process->page ? atomic_load_explicit(&process->page->running, memory_order_relaxed) : 0;
 }
 
 /* Milliseconds on the clock that the process is measured with: the processor time it used, so that a busy machine costs
  * nobody his call; without its pid, real time at a discount. */
-static uint64_t process_clock_ms(const struct process *process, uint64_t now_ms) {
+static uint64_t process_clock_ms(const struct process *process, uint64_t now_ms)
+{
     struct timespec used;
     clockid_t clock;
     if (process->pid > 0 && clock_getcpuclockid(process->pid, &clock) == 0 && clock_gettime(clock, &used) == 0)
@@ -26,7 +29,8 @@ static uint64_t process_clock_ms(const struct process *process, uint64_t now_ms)
 }
 
 /* Adds the time since the last look to the call that computes; one that used up its time is told to stop. */
-static void charge(struct worker *worker, uint64_t running, uint64_t clock_ms) {
+static void charge(struct worker *worker, uint64_t running, uint64_t clock_ms)
+{
     struct process *process = worker->process;
     struct call *call = call_find_stream(&worker->calls->table, running);
     if (!call || call->worker != worker)
@@ -37,7 +41,8 @@ static void charge(struct worker *worker, uint64_t running, uint64_t clock_ms) {
 }
 
 /* True when one and the same slice has computed for too long. */
-static bool slice_is_over(struct worker *worker, uint64_t now_ms) {
+static bool slice_is_over(struct worker *worker, uint64_t now_ms)
+{
     struct process *process = worker->process;
     struct watch *watch = &process->watch;
     uint64_t running = atomic_load_explicit(&process->page->running, memory_order_relaxed);
@@ -52,7 +57,8 @@ static bool slice_is_over(struct worker *worker, uint64_t now_ms) {
     return same && clock_ms - watch->slice_ms > BOUNDS_WORKER_SLICE_MS + BOUNDS_WORKER_KILL_GRACE_MS;
 }
 
-static const char *find_fault(struct worker *worker, uint64_t now_ms) {
+static const char *find_fault(struct worker *worker, uint64_t now_ms)
+{
     const struct process *process = worker->process;
     if (slice_is_over(worker, now_ms))
         return "a function computed for too long without a pause";
@@ -63,7 +69,8 @@ static const char *find_fault(struct worker *worker, uint64_t now_ms) {
     return NULL;
 }
 
-bool watch_pulse(struct worker *worker, uint64_t now_ms) {
+bool watch_pulse(struct worker *worker, uint64_t now_ms)
+{
     const char *fault = worker->process ? find_fault(worker, now_ms) : NULL;
     if (fault)
         worker_kill(worker, fault);

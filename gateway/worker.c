@@ -14,11 +14,13 @@
 
 /* ---- the table of workers ---- */
 
-struct worker *worker_find(struct calls *calls, uint64_t release_id) {
+struct worker *worker_find(struct calls *calls, uint64_t release_id)
+{
     return map_get_u64(&calls->workers, release_id);
 }
 
-static struct worker *worker_new(struct calls *calls, struct demo *demo, struct release *release) {
+static struct worker *worker_new(struct calls *calls, struct demo *demo, struct release *release)
+{
     struct worker *worker = MEMORY_NEW(struct worker);
     worker->calls = calls;
     worker->demo = demo_hold(demo);
@@ -35,7 +37,8 @@ static struct worker *worker_new(struct calls *calls, struct demo *demo, struct 
     return worker;
 }
 
-static void worker_free(struct worker *worker) {
+static void worker_free(struct worker *worker)
+{
     struct calls *calls = worker->calls;
     if (worker_find(calls, worker->release->id) == worker)
         map_remove_u64(&calls->workers, worker->release->id);
@@ -52,25 +55,30 @@ static void worker_free(struct worker *worker) {
     free(worker);
 }
 
-struct worker *worker_for_release(struct calls *calls, struct demo *demo, struct release *release) {
+struct worker *worker_for_release(struct calls *calls, struct demo *demo, struct release *release)
+{
     struct worker *worker = worker_find(calls, release->id);
     return worker ? worker : worker_new(calls, demo, release);
 }
 
-bool worker_is_full(const struct worker *worker) {
+bool worker_is_full(const struct worker *worker)
+{
     return worker->queue.waiting >= worker->queue.max_waiting;
 }
 
-static size_t function_index(const struct worker *worker, const struct function *function) {
+static size_t function_index(const struct worker *worker, const struct function *function)
+{
     return (size_t)(function - worker->functions->functions);
 }
 
-double worker_average(const struct worker *worker, const struct function *function) {
+double worker_average(const struct worker *worker, const struct function *function)
+{
     return worker->averages[function_index(worker, function)];
 }
 
 /* A moving average: the newest call counts a tenth. */
-struct output_times worker_times(struct worker *worker, const struct call *call) {
+struct output_times worker_times(struct worker *worker, const struct call *call)
+{
     double *average = &worker->averages[function_index(worker, call->function)];
     double seconds = (double)(clock_now_us() - (call->started_us ? call->started_us : call->joined_us)) / 1e6;
     *average = *average > 0 ? *average * 0.9 + seconds * 0.1 : seconds;
@@ -79,20 +87,23 @@ struct output_times worker_times(struct worker *worker, const struct call *call)
 
 /* ---- waking and starting calls ---- */
 
-static void set_stage(struct worker *worker, const char *stage, struct text reason) {
+static void set_stage(struct worker *worker, const char *stage, struct text reason)
+{
     if (!worker->draining && worker->demo->release == worker->release)
         report_stage(worker, stage, reason);
 }
 
 /* The least recently used idle worker makes room. */
-static bool make_room(struct calls *calls) {
+static bool make_room(struct calls *calls)
+{
     struct worker *oldest = LIST_FIRST(&calls->idle_workers, struct worker, in_idle);
     if (oldest)
         worker_sleep(oldest);
     return oldest != NULL;
 }
 
-static bool wake(struct worker *worker) {
+static bool wake(struct worker *worker)
+{
     struct calls *calls = worker->calls;
     uint64_t now_ms = clock_now_ms();
     if (worker->process)
@@ -114,7 +125,8 @@ static bool wake(struct worker *worker) {
 }
 
 /* Starts what may start. */
-static void pump(struct worker *worker) {
+static void pump(struct worker *worker)
+{
     struct call *call;
     if (worker->queue.waiting == 0 || !wake(worker))
         return;
@@ -124,7 +136,8 @@ static void pump(struct worker *worker) {
     }
 }
 
-void worker_submit(struct worker *worker, struct call *call) {
+void worker_submit(struct worker *worker, struct call *call)
+{
     struct calls *calls = worker->calls;
     call->worker = worker;
     queue_push(&worker->queue, call);
@@ -139,7 +152,8 @@ void worker_submit(struct worker *worker, struct call *call) {
 /* ---- the end of calls ---- */
 
 /* Takes a call whose last word was given out of the books. */
-static void retire_call(struct worker *worker, struct call *call) {
+static void retire_call(struct worker *worker, struct call *call)
+{
     struct calls *calls = worker->calls;
     relay_forget_call(&worker->relay, call->stream);
     queue_leave(&worker->queue, call);
@@ -151,7 +165,8 @@ static void retire_call(struct worker *worker, struct call *call) {
 }
 
 /* Nothing left to do: rest, or go (then it is freed). A cancelled handler that still computes stays under watch. */
-static void settle(struct worker *worker) {
+static void settle(struct worker *worker)
+{
     bool computes = worker->process && watch_running(worker->process) != 0;
     if (worker->queue.waiting + worker->queue.running > 0 || (computes && !worker->draining))
         return;
@@ -164,7 +179,8 @@ static void settle(struct worker *worker) {
     }
 }
 
-void worker_finish(struct worker *worker, struct call *call) {
+void worker_finish(struct worker *worker, struct call *call)
+{
     retire_call(worker, call);
     worker->failures = 0;
     pump(worker);
@@ -173,7 +189,8 @@ void worker_finish(struct worker *worker, struct call *call) {
 
 /* The process is told twice: by a message for a handler that waits, by the control page for one that computes. What it
  * still says about the call is ignored. */
-void worker_cancel(struct worker *worker, struct call *call) {
+void worker_cancel(struct worker *worker, struct call *call)
+{
     if (!worker || call_is_finished(call))
         return;
     answer_cancelled(worker->calls, call);
@@ -187,23 +204,27 @@ void worker_cancel(struct worker *worker, struct call *call) {
     settle(worker);
 }
 
-void worker_credit(struct worker *worker, struct call *call) {
+void worker_credit(struct worker *worker, struct call *call)
+{
     if (worker && !call_is_finished(call))
         report_credit(worker, call, true);
 }
 
-static void fail_call(struct worker *worker, struct call *call, const char *sentence) {
+static void fail_call(struct worker *worker, struct call *call, const char *sentence)
+{
     answer_sentence(worker->calls, call, sentence);
     call_move(call, CALL_DONE);
     retire_call(worker, call);
 }
 
-static void fail_waiting(void *context, struct call *call, uint32_t rank) {
+static void fail_waiting(void *context, struct call *call, uint32_t rank)
+{
     (void)rank;
     fail_call(call->worker, call, context);
 }
 
-static void fail_running(struct worker *worker, const char *sentence) {
+static void fail_running(struct worker *worker, const char *sentence)
+{
     struct call *call;
     LIST_EACH(call, &worker->queue.running_calls, struct call, in_worker)
         fail_call(worker, call, sentence);
@@ -212,7 +233,8 @@ static void fail_running(struct worker *worker, const char *sentence) {
 /* ---- the end of a process ---- */
 
 /* Calls that had not begun go back to the queue, in their order. `begun` is the one the process was computing for. */
-static void return_calls(struct worker *worker, uint64_t begun) {
+static void return_calls(struct worker *worker, uint64_t begun)
+{
     for (struct list *link = worker->queue.running_calls.previous, *before; link != &worker->queue.running_calls;
          link = before) {
         struct call *call = MEMORY_CONTAINER(link, struct call, in_worker);
@@ -222,7 +244,8 @@ static void return_calls(struct worker *worker, uint64_t begun) {
     }
 }
 
-void worker_lost(struct worker *worker, const char *reason, uint64_t begun) {
+void worker_lost(struct worker *worker, const char *reason, uint64_t begun)
+{
     char sentence[256];
     worker->process = NULL;
     worker->stuck = false;
@@ -243,7 +266,8 @@ void worker_lost(struct worker *worker, const char *reason, uint64_t begun) {
     settle(worker);
 }
 
-void worker_kill(struct worker *worker, const char *reason) {
+void worker_kill(struct worker *worker, const char *reason)
+{
     uint64_t begun = worker->process ? watch_running(worker->process) : 0;
     worker->calls->counts.kills++;
     if (worker->process)
@@ -251,13 +275,15 @@ void worker_kill(struct worker *worker, const char *reason) {
     worker_lost(worker, reason, begun);
 }
 
-void worker_set_ready(struct worker *worker) {
+void worker_set_ready(struct worker *worker)
+{
     worker->ready = true;
     set_stage(worker, "RUNNING", TEXT(""));
 }
 
 /* app.lua raised an error, as it did not when it was published: a model or a file is missing, or it read the clock. */
-void worker_failed(struct worker *worker, struct text reason) {
+void worker_failed(struct worker *worker, struct text reason)
+{
     char sentence[] = "This demo could not start. Its author finds the reason in its log.";
     log_info("demo %s/%s: app.lua failed: " TEXT_FORMAT, worker->demo->owner, worker->demo->name,
              TEXT_ARGUMENT(text_head(reason, 300)));
@@ -273,25 +299,29 @@ void worker_failed(struct worker *worker, struct text reason) {
     settle(worker);
 }
 
-uint64_t worker_idle_ms(const struct worker *worker) {
+uint64_t worker_idle_ms(const struct worker *worker)
+{
     int64_t own = worker->demo->idle_ms;
     return own >= 0 ? (uint64_t)own : worker->calls->gateway->worker_idle_ms;
 }
 
-void worker_sleep(struct worker *worker) {
+void worker_sleep(struct worker *worker)
+{
     worker->calls->counts.sleeps++;
     set_stage(worker, "SLEEPING", TEXT(""));
     worker_free(worker);
 }
 
-void worker_drain(struct worker *worker) {
+void worker_drain(struct worker *worker)
+{
     worker->draining = true;
     if (worker_find(worker->calls, worker->release->id) == worker)
         map_remove_u64(&worker->calls->workers, worker->release->id);
     settle(worker);
 }
 
-void worker_end(struct worker *worker, const char *sentence) {
+void worker_end(struct worker *worker, const char *sentence)
+{
     char text[256];
     snprintf(text, sizeof text, "%s", sentence);
     fail_running(worker, text);
@@ -299,12 +329,14 @@ void worker_end(struct worker *worker, const char *sentence) {
     worker_free(worker);
 }
 
-static void tell_rank(void *context, struct call *call, uint32_t rank) {
+static void tell_rank(void *context, struct call *call, uint32_t rank)
+{
     struct worker *worker = context;
     answer_estimation(worker->calls, call, rank, worker->queue.waiting);
 }
 
-void worker_pulse(struct worker *worker, uint64_t now_ms) {
+void worker_pulse(struct worker *worker, uint64_t now_ms)
+{
     char sentence[] = "This server cannot start the demo at the moment. Try again in a minute.";
     struct call *call;
     if (watch_pulse(worker, now_ms))

@@ -73,14 +73,16 @@ static const struct rule {
     {END_LF, END, '\n'},
 };
 
-static int hex_digit(unsigned char byte) {
+static int hex_digit(unsigned char byte)
+{
     if (byte >= '0' && byte <= '9')
         return byte - '0';
     byte |= 0x20;
     return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
 }
 
-static bool matches(uint16_t match, unsigned char byte) {
+static bool matches(uint16_t match, unsigned char byte)
+{
     if (match < 256)
         return match == byte;
     if (match == ANY_HEX)
@@ -88,7 +90,8 @@ static bool matches(uint16_t match, unsigned char byte) {
     return match == ANY_TOKEN ? http_head_is_token(byte) : http_head_is_value(byte);
 }
 
-static int next_state(uint8_t state, unsigned char byte) {
+static int next_state(uint8_t state, unsigned char byte)
+{
     for (size_t i = 0; i < MEMORY_COUNT(rules); i++)
         if (rules[i].state == state && matches(rules[i].match, byte))
             return rules[i].next;
@@ -96,7 +99,8 @@ static int next_state(uint8_t state, unsigned char byte) {
 }
 
 /* Lines have a length, and extensions and trailers together as well: they carry nothing for us. */
-static int count_extra(struct http_body *body, int next) {
+static int count_extra(struct http_body *body, int next)
+{
     if (next == SIZE_FIRST || next == TRAILER_FIRST || next == DATA)
         body->line_bytes = 0;
     else
@@ -107,7 +111,8 @@ static int count_extra(struct http_body *body, int next) {
     return body->line_bytes > limit || body->extra_bytes > BOUNDS_HTTP_TRAILER_BYTES ? ERROR_INVALID : 0;
 }
 
-static int take_byte(struct http_body *body, unsigned char byte) {
+static int take_byte(struct http_body *body, unsigned char byte)
+{
     int next = next_state(body->state, byte);
     if (next < 0 || count_extra(body, next) < 0)
         return ERROR_INVALID;
@@ -123,14 +128,16 @@ static int take_byte(struct http_body *body, unsigned char byte) {
     return 0;
 }
 
-static struct text take_contents(struct http_body *body, struct text *data) {
+static struct text take_contents(struct http_body *body, struct text *data)
+{
     struct text piece = text_head(*data, body->left < data->length ? (size_t)body->left : data->length);
     *data = text_skip(*data, piece.length);
     body->left -= piece.length;
     return piece;
 }
 
-static int next_chunked(struct http_body *body, struct text *data, struct text *ret_piece) {
+static int next_chunked(struct http_body *body, struct text *data, struct text *ret_piece)
+{
     while (data->length && body->state != END) {
         if (body->state == DATA) {
             *ret_piece = take_contents(body, data);
@@ -145,7 +152,8 @@ static int next_chunked(struct http_body *body, struct text *data, struct text *
     return body->state == END ? HTTP_BODY_END : HTTP_BODY_MORE;
 }
 
-int http_body_next(struct http_body *body, struct text *data, struct text *ret_piece) {
+int http_body_next(struct http_body *body, struct text *data, struct text *ret_piece)
+{
     if (body->kind == HTTP_BODY_CHUNKED)
         return next_chunked(body, data, ret_piece);
     if (body->kind == HTTP_BODY_LENGTH && body->left == 0)
@@ -156,13 +164,15 @@ int http_body_next(struct http_body *body, struct text *data, struct text *ret_p
     return HTTP_BODY_PIECE;
 }
 
-void http_body_init_request(struct http_body *body, const struct http_head *head) {
+void http_body_init_request(struct http_body *body, const struct http_head *head)
+{
     *body = (struct http_body){.kind = head->chunked ? HTTP_BODY_CHUNKED : HTTP_BODY_LENGTH};
     if (!head->chunked && head->content_length > 0)
         body->left = (uint64_t)head->content_length;
 }
 
-void http_body_init_response(struct http_body *body, const struct http_head *head, bool bodiless) {
+void http_body_init_response(struct http_body *body, const struct http_head *head, bool bodiless)
+{
     *body = (struct http_body){.kind = HTTP_BODY_LENGTH};
     if (bodiless)
         return;

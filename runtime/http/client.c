@@ -42,7 +42,8 @@ struct http_client {
 static void on_event(evutil_socket_t fd, short what, void *context);
 static void on_turn(evutil_socket_t fd, short what, void *context);
 
-static void set_interest(struct http_client *client, bool reading, bool writing) {
+static void set_interest(struct http_client *client, bool reading, bool writing)
+{
     if (client->reading == reading && client->writing == writing)
         return;
     evutil_socket_t fd = event_get_fd(&client->event);
@@ -55,7 +56,8 @@ static void set_interest(struct http_client *client, bool reading, bool writing)
         event_add(&client->event, NULL);
 }
 
-struct http_client *http_client_new(struct event_base *base, int fd) {
+struct http_client *http_client_new(struct event_base *base, int fd)
+{
     struct http_client *client = MEMORY_NEW(struct http_client);
     client->base = base;
     client->keep_alive = true;
@@ -66,7 +68,8 @@ struct http_client *http_client_new(struct event_base *base, int fd) {
     return client;
 }
 
-void http_client_free(struct http_client *client) {
+void http_client_free(struct http_client *client)
+{
     if (!client)
         return;
     if (client->freed)
@@ -80,22 +83,26 @@ void http_client_free(struct http_client *client) {
     free(client);
 }
 
-bool http_client_is_ready(const struct http_client *client) {
+bool http_client_is_ready(const struct http_client *client)
+{
     return !client->handler && !client->closed && client->keep_alive && client->held.length == 0;
 }
 
-bool http_client_is_unanswered(const struct http_client *client) {
+bool http_client_is_unanswered(const struct http_client *client)
+{
     return !client->answered;
 }
 
-static void touch(struct http_client *client) {
+static void touch(struct http_client *client)
+{
     event_active(&client->turn, EV_TIMEOUT, 0);
 }
 
 /* ---- the request ---- */
 
 void http_client_start(struct http_client *client, const struct http_client_request *request,
-                       const struct http_client_handler *handler, void *context) {
+                       const struct http_client_handler *handler, void *context)
+{
     if (!http_client_is_ready(client))
         abort();
     client->handler = handler;
@@ -119,7 +126,8 @@ void http_client_start(struct http_client *client, const struct http_client_requ
     touch(client);
 }
 
-int http_client_write(struct http_client *client, struct text data) {
+int http_client_write(struct http_client *client, struct text data)
+{
     if (data.length == 0)
         return 0;
     if (client->chunked) {
@@ -135,18 +143,21 @@ int http_client_write(struct http_client *client, struct text data) {
     return client->full ? ERROR_AGAIN : 0;
 }
 
-void http_client_end(struct http_client *client) {
+void http_client_end(struct http_client *client)
+{
     if (client->chunked && !client->sent)
         http_output_append(&client->output, TEXT("0\r\n\r\n"));
     client->sent = true;
     touch(client);
 }
 
-void http_client_pause(struct http_client *client) {
+void http_client_pause(struct http_client *client)
+{
     client->paused = true;
 }
 
-void http_client_resume(struct http_client *client) {
+void http_client_resume(struct http_client *client)
+{
     client->paused = false;
     touch(client);
 }
@@ -154,7 +165,8 @@ void http_client_resume(struct http_client *client) {
 /* ---- the answer ---- */
 
 /* The call is over; after this the owner may start the next one or free the client. */
-static void finish(struct http_client *client, int code) {
+static void finish(struct http_client *client, int code)
+{
     const struct http_client_handler *handler = client->handler;
     client->handler = NULL;
     /* An answer that came before the request was out leaves bytes of it on the way: not reusable. */
@@ -169,7 +181,8 @@ static void finish(struct http_client *client, int code) {
 }
 
 /* Parses the head at the start of `data`: bytes used, 0 when it is not whole, or a negative error. */
-static ssize_t take_head(struct http_client *client, struct text data) {
+static ssize_t take_head(struct http_client *client, struct text data)
+{
     struct http_head_parser parser;
     int length = http_head_parse_response(&parser, data);
     if (length < 0)
@@ -185,7 +198,8 @@ static ssize_t take_head(struct http_client *client, struct text data) {
 }
 
 /* One step of the answer: bytes used, 0 when more are needed, or a negative error. `*ret_over` at its end. */
-static ssize_t take_some(struct http_client *client, struct text data, bool *ret_over) {
+static ssize_t take_some(struct http_client *client, struct text data, bool *ret_over)
+{
     if (!client->in_body)
         return take_head(client, data);
     struct text rest = data, piece = {0};
@@ -199,7 +213,8 @@ static ssize_t take_some(struct http_client *client, struct text data, bool *ret
 }
 
 /* Hands on what is there. False when the client was freed or the call failed. */
-static bool step(struct http_client *client, struct text data, bool from_held) {
+static bool step(struct http_client *client, struct text data, bool from_held)
+{
     size_t used = 0;
     bool freed = false, over = false;
     ssize_t count = 1;
@@ -228,7 +243,8 @@ static bool step(struct http_client *client, struct text data, bool from_held) {
     return !freed;
 }
 
-static void on_closed(struct http_client *client, int code) {
+static void on_closed(struct http_client *client, int code)
+{
     client->closed = true;
     set_interest(client, false, false);
     bool complete = client->in_body && client->body.kind == HTTP_BODY_UNTIL_CLOSE && code == ERROR_CLOSED;
@@ -236,7 +252,8 @@ static void on_closed(struct http_client *client, int code) {
         finish(client, complete ? 0 : code);
 }
 
-static void read_some(struct http_client *client) {
+static void read_some(struct http_client *client)
+{
     char scratch[SCRATCH_BYTES];
     ssize_t count = recv(event_get_fd(&client->event), scratch, sizeof(scratch), 0);
     if (count > 0) {
@@ -258,7 +275,8 @@ static void read_some(struct http_client *client) {
     }
 }
 
-static void on_event(evutil_socket_t fd, short what, void *context) {
+static void on_event(evutil_socket_t fd, short what, void *context)
+{
     (void)fd;
     if (what & EV_WRITE)
         touch(context);
@@ -266,7 +284,8 @@ static void on_event(evutil_socket_t fd, short what, void *context) {
         read_some(context);
 }
 
-static void on_turn(evutil_socket_t fd, short what, void *context) {
+static void on_turn(evutil_socket_t fd, short what, void *context)
+{
     struct http_client *client = context;
     (void)fd, (void)what;
     if (client->closed && !client->held.length)
@@ -296,24 +315,29 @@ struct fetch {
     int status; /* or error */
 };
 
-static void fetch_head(void *context, const struct http_head *head) {
+static void fetch_head(void *context, const struct http_head *head)
+{
     ((struct fetch *)context)->status = head->status;
 }
 
-static void fetch_data(void *context, struct text data) {
+static void fetch_data(void *context, struct text data)
+{
     buffer_text(((struct fetch *)context)->body, data);
 }
 
-static void fetch_end(void *context) {
+static void fetch_end(void *context)
+{
     event_base_loopbreak(((struct fetch *)context)->base);
 }
 
-static void fetch_error(void *context, int code) {
+static void fetch_error(void *context, int code)
+{
     ((struct fetch *)context)->status = code;
     fetch_end(context);
 }
 
-int http_client_fetch(int fd, const struct http_client_request *request, struct text body, struct buffer *ret_body) {
+int http_client_fetch(int fd, const struct http_client_request *request, struct text body, struct buffer *ret_body)
+{
     static const struct http_client_handler handler = {
         .on_head = fetch_head, .on_data = fetch_data, .on_end = fetch_end, .on_error = fetch_error};
     struct fetch fetch = {.base = event_base_new(), .body = ret_body, .status = ERROR_CLOSED};

@@ -29,7 +29,8 @@ static void on_event(evutil_socket_t fd, short what, void *context);
 
 /* ---- arming ---- */
 
-static void set_interest(struct http_connection *connection, bool reading, bool writing) {
+static void set_interest(struct http_connection *connection, bool reading, bool writing)
+{
     if (connection->reading == reading && connection->writing == writing)
         return;
     struct event *event = &connection->event;
@@ -43,7 +44,8 @@ static void set_interest(struct http_connection *connection, bool reading, bool 
         event_add(event, NULL);
 }
 
-void http_connection_arm(struct http_connection *connection, uint32_t milliseconds) {
+void http_connection_arm(struct http_connection *connection, uint32_t milliseconds)
+{
     uint32_t deadline = milliseconds ? connection->server->now + (milliseconds + 999) / 1000 : 0;
     connection->deadline = deadline;
     /* A later deadline is found when the earlier slot comes up; only an earlier one moves. */
@@ -51,19 +53,22 @@ void http_connection_arm(struct http_connection *connection, uint32_t millisecon
         http_server_link(connection->server, connection, deadline);
 }
 
-void http_connection_touch(struct http_connection *connection) {
+void http_connection_touch(struct http_connection *connection)
+{
     if (!connection->dirty)
         http_server_mark(connection->server, connection);
 }
 
-void http_connection_kill(struct http_connection *connection) {
+void http_connection_kill(struct http_connection *connection)
+{
     connection->dead = true;
     http_connection_touch(connection);
 }
 
 /* ---- life ---- */
 
-struct http_connection *http_connection_new(struct http_server *server, int fd, const struct http_peer *peer) {
+struct http_connection *http_connection_new(struct http_server *server, int fd, const struct http_peer *peer)
+{
     struct http_connection *connection = MEMORY_NEW(struct http_connection);
     connection->server = server;
     connection->peer = *peer;
@@ -79,7 +84,8 @@ struct http_connection *http_connection_new(struct http_server *server, int fd, 
     return connection;
 }
 
-void http_connection_free(struct http_connection *connection, int code) {
+void http_connection_free(struct http_connection *connection, int code)
+{
     struct http_server *server = connection->server;
     if (connection->exchange)
         http_exchange_abort(connection->exchange, code);
@@ -98,7 +104,8 @@ void http_connection_free(struct http_connection *connection, int code) {
 
 /* ---- requests ---- */
 
-static void write_refusal(struct http_connection *connection, int status, const char *reason) {
+static void write_refusal(struct http_connection *connection, int status, const char *reason)
+{
     struct http_server *server = connection->server;
     struct buffer BUFFER_AUTO body = BUFFER_EMPTY, head = BUFFER_EMPTY;
     buffer_string(&body, "{\"error\":");
@@ -113,7 +120,8 @@ static void write_refusal(struct http_connection *connection, int status, const 
     http_output_append(&connection->output, buffer_view(&body));
 }
 
-void http_connection_refuse(struct http_connection *connection, int status, const char *reason) {
+void http_connection_refuse(struct http_connection *connection, int status, const char *reason)
+{
     struct http_server *server = connection->server;
     server->counts.refused++;
     if (server->callbacks->on_refused)
@@ -123,7 +131,8 @@ void http_connection_refuse(struct http_connection *connection, int status, cons
     http_connection_touch(connection);
 }
 
-static bool may_stay_open(const struct http_connection *connection) {
+static bool may_stay_open(const struct http_connection *connection)
+{
     const struct http_limits *limits = connection->server->limits;
     if (connection->server->stopping || (limits->requests && connection->requests >= limits->requests))
         return false;
@@ -131,7 +140,8 @@ static bool may_stay_open(const struct http_connection *connection) {
 }
 
 /* Parses the head at the start of `data` and starts its exchange: bytes consumed, or ERROR_AGAIN. */
-static ssize_t begin_request(struct http_connection *connection, struct text data) {
+static ssize_t begin_request(struct http_connection *connection, struct text data)
+{
     struct http_server *server = connection->server;
     connection->blocked = connection->output.queued > BOUNDS_HTTP_QUEUE_HIGH_BYTES;
     if (data.length == 0 || connection->blocked)
@@ -154,7 +164,8 @@ static ssize_t begin_request(struct http_connection *connection, struct text dat
     return length;
 }
 
-void http_connection_finish(struct http_connection *connection) {
+void http_connection_finish(struct http_connection *connection)
+{
     connection->exchange = NULL;
     connection->phase = HTTP_PHASE_IDLE;
     if (!connection->keep_alive || connection->server->stopping)
@@ -163,7 +174,8 @@ void http_connection_finish(struct http_connection *connection) {
 }
 
 /* Keeps what `data` holds behind `used`; `data` is the held buffer itself or the scratch. */
-static void keep_rest(struct http_connection *connection, struct text data, size_t used, bool from_held) {
+static void keep_rest(struct http_connection *connection, struct text data, size_t used, bool from_held)
+{
     struct buffer *held = &connection->held;
     if (connection->closing && used < data.length)
         connection->unread = true;
@@ -178,7 +190,8 @@ static void keep_rest(struct http_connection *connection, struct text data, size
 }
 
 /* Goes as far as the bytes reach: bodies to their handlers, then the next request. */
-static void step(struct http_connection *connection, struct text data, bool from_held) {
+static void step(struct http_connection *connection, struct text data, bool from_held)
+{
     size_t used = 0;
     while (!connection->closing && !connection->dead) {
         struct text rest = text_skip(data, used);
@@ -193,13 +206,15 @@ static void step(struct http_connection *connection, struct text data, bool from
         connection->phase = connection->held.length && !connection->blocked ? HTTP_PHASE_HEAD : HTTP_PHASE_IDLE;
 }
 
-static void step_held(struct http_connection *connection) {
+static void step_held(struct http_connection *connection)
+{
     step(connection, buffer_view(&connection->held), true);
 }
 
 /* ---- reading ---- */
 
-static void on_end_of_input(struct http_connection *connection) {
+static void on_end_of_input(struct http_connection *connection)
+{
     if (connection->exchange)
         http_exchange_abort(connection->exchange, ERROR_CLOSED);
     /* What is already answered still goes out; a client may half-close behind its last request. */
@@ -211,13 +226,15 @@ static void on_end_of_input(struct http_connection *connection) {
     http_connection_touch(connection);
 }
 
-static void linger(struct http_connection *connection, size_t count) {
+static void linger(struct http_connection *connection, size_t count)
+{
     connection->lingered += (uint32_t)count;
     if (connection->lingered > BOUNDS_HTTP_LINGER_BYTES)
         http_connection_kill(connection);
 }
 
-static void take_input(struct http_connection *connection, struct text data) {
+static void take_input(struct http_connection *connection, struct text data)
+{
     connection->server->counts.bytes_in += data.length;
     if (connection->phase == HTTP_PHASE_LINGER) {
         linger(connection, data.length);
@@ -234,7 +251,8 @@ static void take_input(struct http_connection *connection, struct text data) {
     }
 }
 
-static void read_input(struct http_connection *connection) {
+static void read_input(struct http_connection *connection)
+{
     struct http_server *server = connection->server;
     ssize_t count = recv(event_get_fd(&connection->event), server->scratch, sizeof(server->scratch), 0);
     if (count > 0) {
@@ -247,7 +265,8 @@ static void read_input(struct http_connection *connection) {
     }
 }
 
-static void on_event(evutil_socket_t fd, short what, void *context) {
+static void on_event(evutil_socket_t fd, short what, void *context)
+{
     struct http_connection *connection = context;
     (void)fd;
     if (connection->dead)
@@ -261,7 +280,8 @@ static void on_event(evutil_socket_t fd, short what, void *context) {
 /* ---- the flush pass ---- */
 
 /* Our side is shut; the client gets a moment to read the answer before unread bytes would reset it. */
-static void start_linger(struct http_connection *connection) {
+static void start_linger(struct http_connection *connection)
+{
     shutdown(event_get_fd(&connection->event), SHUT_WR);
     connection->phase = HTTP_PHASE_LINGER;
     buffer_release(&connection->held);
@@ -270,7 +290,8 @@ static void start_linger(struct http_connection *connection) {
     http_connection_arm(connection, BOUNDS_HTTP_LINGER_MS);
 }
 
-static int write_output(struct http_connection *connection) {
+static int write_output(struct http_connection *connection)
+{
     ssize_t sent = http_output_flush(&connection->output, event_get_fd(&connection->event));
     if (sent < 0)
         return (int)sent;
@@ -279,7 +300,8 @@ static int write_output(struct http_connection *connection) {
     return 0;
 }
 
-static bool wants_reading(const struct http_connection *connection) {
+static bool wants_reading(const struct http_connection *connection)
+{
     if (connection->phase == HTTP_PHASE_LINGER)
         return true;
     if (connection->closing)
@@ -289,14 +311,16 @@ static bool wants_reading(const struct http_connection *connection) {
     return true;
 }
 
-static uint32_t progress_window(const struct http_connection *connection) {
+static uint32_t progress_window(const struct http_connection *connection)
+{
     const struct http_limits *limits = connection->server->limits;
     if (connection->exchange && http_exchange_is_receiving(connection->exchange))
         return limits->body_ms;
     return connection->writing ? limits->write_stall_ms / STALL_CHECKS : 0;
 }
 
-static enum http_timed timed_by_state(const struct http_connection *connection) {
+static enum http_timed timed_by_state(const struct http_connection *connection)
+{
     if (connection->phase == HTTP_PHASE_LINGER)
         return HTTP_TIMED_LINGER;
     if (progress_window(connection))
@@ -307,7 +331,8 @@ static enum http_timed timed_by_state(const struct http_connection *connection) 
 }
 
 /* A deadline is set when its reason begins and never moved while it lasts: drops of bytes do not buy time. */
-static void schedule(struct http_connection *connection) {
+static void schedule(struct http_connection *connection)
+{
     const struct http_limits *limits = connection->server->limits;
     enum http_timed timed = timed_by_state(connection);
     if (timed == connection->timed)
@@ -325,7 +350,8 @@ static void schedule(struct http_connection *connection) {
     http_connection_arm(connection, times[timed]);
 }
 
-void http_connection_flush(struct http_connection *connection) {
+void http_connection_flush(struct http_connection *connection)
+{
     /* A head that is not whole was looked at when its bytes came. */
     if (!connection->dead && !connection->closing && connection->phase != HTTP_PHASE_HEAD)
         step_held(connection);
@@ -355,7 +381,8 @@ void http_connection_flush(struct http_connection *connection) {
 
 /* ---- deadlines ---- */
 
-static void check_progress(struct http_connection *connection) {
+static void check_progress(struct http_connection *connection)
+{
     const struct http_limits *limits = connection->server->limits;
     connection->stalls = connection->writing && !connection->progressed ? connection->stalls + 1 : 0;
     connection->progressed = false;
@@ -374,7 +401,8 @@ static void check_progress(struct http_connection *connection) {
     http_connection_arm(connection, progress_window(connection));
 }
 
-void http_connection_expire(struct http_connection *connection) {
+void http_connection_expire(struct http_connection *connection)
+{
     connection->deadline = 0;
     if (connection->dead)
         return;

@@ -16,7 +16,8 @@
 #include "runtime/http/connection.h"
 #include "runtime/http/exchange_state.h"
 
-struct http_exchange *http_exchange_new(struct http_connection *connection, const struct http_head *head) {
+struct http_exchange *http_exchange_new(struct http_connection *connection, const struct http_head *head)
+{
     struct http_exchange *exchange = malloc(sizeof(*exchange) + http_head_copy_size(head));
     if (!exchange)
         abort();
@@ -33,7 +34,8 @@ struct http_exchange *http_exchange_new(struct http_connection *connection, cons
     return exchange;
 }
 
-static void exchange_free(struct http_exchange *exchange) {
+static void exchange_free(struct http_exchange *exchange)
+{
     exchange->server->counts.exchanges--;
     if (exchange->handle_index)
         http_server_drop_handle(exchange->server, exchange);
@@ -41,28 +43,33 @@ static void exchange_free(struct http_exchange *exchange) {
     free(exchange);
 }
 
-struct text http_exchange_header(const struct http_exchange *exchange, const char *name) {
+struct text http_exchange_header(const struct http_exchange *exchange, const char *name)
+{
     return http_head_get(&exchange->head, name);
 }
 
-void http_exchange_attach(struct http_exchange *exchange, const struct http_handler *handler, void *context) {
+void http_exchange_attach(struct http_exchange *exchange, const struct http_handler *handler, void *context)
+{
     exchange->handler = handler;
     exchange->context = context;
 }
 
-void http_exchange_decorate(struct http_exchange *exchange, struct text headers) {
+void http_exchange_decorate(struct http_exchange *exchange, struct text headers)
+{
     exchange->decoration = headers;
 }
 
 /* ---- the request's body ---- */
 
-bool http_exchange_body_is_complete(const struct http_exchange *exchange) {
+bool http_exchange_body_is_complete(const struct http_exchange *exchange)
+{
     if (exchange->state & EXCHANGE_COMPLETE)
         return true;
     return exchange->body.kind == HTTP_BODY_LENGTH && exchange->body.left == 0;
 }
 
-bool http_exchange_receive(struct http_exchange *exchange, uint64_t limit) {
+bool http_exchange_receive(struct http_exchange *exchange, uint64_t limit)
+{
     exchange->body_limit = limit;
     if (exchange->head.content_length > 0 && (uint64_t)exchange->head.content_length > limit) {
         exchange->handler = NULL;
@@ -81,23 +88,27 @@ bool http_exchange_receive(struct http_exchange *exchange, uint64_t limit) {
 
 bool http_exchange_collect(struct http_exchange *exchange, uint64_t limit,
                            void (*on_body)(void *context, struct http_exchange *exchange, struct text body),
-                           void *context) {
+                           void *context)
+{
     exchange->on_body = on_body;
     exchange->context = context;
     return http_exchange_receive(exchange, limit);
 }
 
-void http_exchange_pause(struct http_exchange *exchange) {
+void http_exchange_pause(struct http_exchange *exchange)
+{
     exchange->state |= EXCHANGE_PAUSED;
 }
 
-void http_exchange_resume(struct http_exchange *exchange) {
+void http_exchange_resume(struct http_exchange *exchange)
+{
     exchange->state &= (uint16_t)~EXCHANGE_PAUSED;
     exchange->window_start = exchange->body_received;
     http_connection_touch(exchange->connection);
 }
 
-bool http_exchange_wants_data(const struct http_exchange *exchange) {
+bool http_exchange_wants_data(const struct http_exchange *exchange)
+{
     if (exchange->state & EXCHANGE_COMPLETE)
         return false;
     if (exchange->state & EXCHANGE_ANSWERED)
@@ -105,18 +116,21 @@ bool http_exchange_wants_data(const struct http_exchange *exchange) {
     return (exchange->state & (EXCHANGE_RECEIVING | EXCHANGE_PAUSED)) == EXCHANGE_RECEIVING;
 }
 
-bool http_exchange_is_receiving(const struct http_exchange *exchange) {
+bool http_exchange_is_receiving(const struct http_exchange *exchange)
+{
     return !http_exchange_body_is_complete(exchange) && http_exchange_wants_data(exchange);
 }
 
-uint64_t http_exchange_take_window(struct http_exchange *exchange) {
+uint64_t http_exchange_take_window(struct http_exchange *exchange)
+{
     uint64_t received = exchange->body_received - exchange->window_start;
     exchange->window_start = exchange->body_received;
     return received;
 }
 
 /* The handler is told that it is over and gives no answer; the client gets ours when none has begun. */
-static void fail(struct http_exchange *exchange, int code, int status, const char *reason) {
+static void fail(struct http_exchange *exchange, int code, int status, const char *reason)
+{
     struct http_connection *connection = exchange->connection;
     if (exchange->state & (EXCHANGE_STARTED | EXCHANGE_ANSWERED)) {
         http_exchange_abort(exchange, code);
@@ -132,11 +146,13 @@ static void fail(struct http_exchange *exchange, int code, int status, const cha
     http_reply_error(exchange, status, reason);
 }
 
-void http_exchange_time_out(struct http_exchange *exchange) {
+void http_exchange_time_out(struct http_exchange *exchange)
+{
     fail(exchange, ERROR_TIMEOUT, 408, "the request's body came too slowly");
 }
 
-static void tell_end(struct http_exchange *exchange) {
+static void tell_end(struct http_exchange *exchange)
+{
     exchange->state |= EXCHANGE_END_TOLD;
     if (exchange->on_body)
         exchange->on_body(exchange->context, exchange, buffer_view(&exchange->collected));
@@ -144,7 +160,8 @@ static void tell_end(struct http_exchange *exchange) {
         exchange->handler->on_end(exchange->context, exchange);
 }
 
-static void take_piece(struct http_exchange *exchange, struct text piece) {
+static void take_piece(struct http_exchange *exchange, struct text piece)
+{
     exchange->body_received += piece.length;
     if (exchange->state & EXCHANGE_ANSWERED) {
         if (exchange->body_received > exchange->body_limit)
@@ -160,7 +177,8 @@ static void take_piece(struct http_exchange *exchange, struct text piece) {
 }
 
 /* A collected body that is here as a whole needs no copy: the usual case of a call. */
-static bool collect_at_once(struct http_exchange *exchange, struct text data, size_t *ret_used) {
+static bool collect_at_once(struct http_exchange *exchange, struct text data, size_t *ret_used)
+{
     uint64_t left = exchange->body.left;
     if (!exchange->on_body || exchange->body.kind != HTTP_BODY_LENGTH || left == 0 || left > data.length ||
         exchange->body_received || (exchange->state & EXCHANGE_ANSWERED))
@@ -173,7 +191,8 @@ static bool collect_at_once(struct http_exchange *exchange, struct text data, si
     return true;
 }
 
-static void complete(struct http_exchange *exchange) {
+static void complete(struct http_exchange *exchange)
+{
     exchange->state |= EXCHANGE_COMPLETE;
     if (!(exchange->state & EXCHANGE_ANSWERED)) {
         tell_end(exchange);
@@ -184,7 +203,8 @@ static void complete(struct http_exchange *exchange) {
     http_connection_finish(connection);
 }
 
-ssize_t http_exchange_feed(struct http_exchange *exchange, struct text data) {
+ssize_t http_exchange_feed(struct http_exchange *exchange, struct text data)
+{
     if (!http_exchange_wants_data(exchange))
         return ERROR_AGAIN;
     size_t used = 0;
@@ -207,7 +227,8 @@ ssize_t http_exchange_feed(struct http_exchange *exchange, struct text data) {
 /* ---- the end ---- */
 
 /* The answer is queued in full. What is left of the request's body is read and dropped, or the connection ends. */
-void http_exchange_answered(struct http_exchange *exchange) {
+void http_exchange_answered(struct http_exchange *exchange)
+{
     struct http_connection *connection = exchange->connection;
     const struct http_server_callbacks *callbacks = exchange->server->callbacks;
     exchange->state |= EXCHANGE_ANSWERED;
@@ -224,7 +245,8 @@ void http_exchange_answered(struct http_exchange *exchange) {
     http_connection_finish(connection);
 }
 
-void http_exchange_abort(struct http_exchange *exchange, int code) {
+void http_exchange_abort(struct http_exchange *exchange, int code)
+{
     struct http_connection *connection = exchange->connection;
     const struct http_server_callbacks *callbacks = exchange->server->callbacks;
     const struct http_handler *handler = exchange->handler;
@@ -240,7 +262,8 @@ void http_exchange_abort(struct http_exchange *exchange, int code) {
     exchange_free(exchange);
 }
 
-void http_exchange_drained(struct http_exchange *exchange) {
+void http_exchange_drained(struct http_exchange *exchange)
+{
     if (!(exchange->state & EXCHANGE_FULL))
         return;
     exchange->state &= (uint16_t)~EXCHANGE_FULL;
@@ -248,7 +271,8 @@ void http_exchange_drained(struct http_exchange *exchange) {
         exchange->handler->on_drain(exchange->context, exchange);
 }
 
-uint64_t http_exchange_handle(struct http_exchange *exchange) {
+uint64_t http_exchange_handle(struct http_exchange *exchange)
+{
     struct http_server *server = exchange->server;
     if (!exchange->handle_index) {
         if (!server->slot_free) {

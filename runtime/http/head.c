@@ -101,39 +101,46 @@ static const struct {
     {507, "Insufficient Storage"},
 };
 
-const char *http_method_name(enum http_method method) {
+const char *http_method_name(enum http_method method)
+{
     return method < HTTP_METHOD_COUNT ? method_names[method] : "?";
 }
 
-const char *http_status_text(int status) {
+const char *http_status_text(int status)
+{
     for (size_t i = 0; i < sizeof(status_texts) / sizeof(status_texts[0]); i++)
         if (status_texts[i].status == status)
             return status_texts[i].text;
     return "Unknown";
 }
 
-bool http_head_is_token(unsigned char byte) {
+bool http_head_is_token(unsigned char byte)
+{
     return byte_class[byte] & BYTE_TOKEN;
 }
 
-bool http_head_is_value(unsigned char byte) {
+bool http_head_is_value(unsigned char byte)
+{
     return byte_class[byte] & BYTE_VALUE;
 }
 
-static bool all_of(struct text text, unsigned char class) {
+static bool all_of(struct text text, unsigned char class)
+{
     for (size_t i = 0; i < text.length; i++)
         if (!(byte_class[(unsigned char)text.data[i]] & class))
             return false;
     return true;
 }
 
-static int refuse(struct http_head_parser *parser, int status, const char *reason) {
+static int refuse(struct http_head_parser *parser, int status, const char *reason)
+{
     parser->reason = reason;
     return -status;
 }
 
 /* name[:port] or [address][:port]; an empty port is legal, an empty name is not. */
-static bool host_is_valid(struct text host) {
+static bool host_is_valid(struct text host)
+{
     size_t end = 0;
     if (host.length && host.data[0] == '[') {
         ptrdiff_t close = text_find(host, ']');
@@ -162,7 +169,8 @@ static bool host_is_valid(struct text host) {
     return port <= 65535;
 }
 
-static bool find_method(struct text name, uint8_t *ret_method) {
+static bool find_method(struct text name, uint8_t *ret_method)
+{
     for (uint8_t i = 0; i < HTTP_METHOD_COUNT; i++) {
         if (text_equal(name, text_from(method_names[i]))) {
             *ret_method = i;
@@ -172,7 +180,8 @@ static bool find_method(struct text name, uint8_t *ret_method) {
     return false;
 }
 
-static int parse_version(struct http_head_parser *parser, struct text version) {
+static int parse_version(struct http_head_parser *parser, struct text version)
+{
     if (version.length != 8 || memcmp(version.data, "HTTP/", 5) != 0 || version.data[6] != '.')
         return refuse(parser, 400, "the version is not HTTP/1.1");
     char major = version.data[5], minor = version.data[7];
@@ -186,7 +195,8 @@ static int parse_version(struct http_head_parser *parser, struct text version) {
 }
 
 /* Splits path and query; `rest` begins at the path. */
-static void take_path(struct http_head *head, struct text rest) {
+static void take_path(struct http_head *head, struct text rest)
+{
     head->path = text_cut(&rest, '?');
     head->query = rest;
     if (head->path.length == 0)
@@ -194,7 +204,8 @@ static void take_path(struct http_head *head, struct text rest) {
 }
 
 /* http://authority/path: the authority goes to `host` and must later agree with the Host field. */
-static int parse_absolute(struct http_head_parser *parser, struct text target) {
+static int parse_absolute(struct http_head_parser *parser, struct text target)
+{
     struct text rest = target;
     if (text_equal_ignore_case(text_head(rest, 7), TEXT("http://")))
         rest = text_skip(rest, 7);
@@ -212,7 +223,8 @@ static int parse_absolute(struct http_head_parser *parser, struct text target) {
     return 0;
 }
 
-static int parse_target(struct http_head_parser *parser, struct text target) {
+static int parse_target(struct http_head_parser *parser, struct text target)
+{
     struct http_head *head = &parser->head;
     if (target.length > BOUNDS_HTTP_TARGET_BYTES)
         return refuse(parser, 414, "the address is too long");
@@ -230,7 +242,8 @@ static int parse_target(struct http_head_parser *parser, struct text target) {
     return parse_absolute(parser, target);
 }
 
-static int parse_request_line(struct http_head_parser *parser, struct text line) {
+static int parse_request_line(struct http_head_parser *parser, struct text line)
+{
     struct text rest = line;
     struct text method = text_cut(&rest, ' ');
     if (method.length == 0 || !all_of(method, BYTE_TOKEN))
@@ -244,7 +257,8 @@ static int parse_request_line(struct http_head_parser *parser, struct text line)
     return result ? result : parse_target(parser, target);
 }
 
-static int parse_status_line(struct http_head_parser *parser, struct text line) {
+static int parse_status_line(struct http_head_parser *parser, struct text line)
+{
     if (line.length < 12 || line.data[8] != ' ' || (line.length > 12 && line.data[12] != ' '))
         return refuse(parser, 400, "malformed status line");
     int status = 0;
@@ -261,7 +275,8 @@ static int parse_status_line(struct http_head_parser *parser, struct text line) 
 
 /* ---- fields that decide about framing; each may stand once ---- */
 
-static int take_host(struct http_head_parser *parser, struct text value) {
+static int take_host(struct http_head_parser *parser, struct text value)
+{
     struct http_head *head = &parser->head;
     if (head->has_host)
         return refuse(parser, 400, "more than one Host");
@@ -274,7 +289,8 @@ static int take_host(struct http_head_parser *parser, struct text value) {
     return 0;
 }
 
-static int take_content_length(struct http_head_parser *parser, struct text value) {
+static int take_content_length(struct http_head_parser *parser, struct text value)
+{
     if (parser->head.content_length >= 0)
         return refuse(parser, 400, "more than one Content-Length");
     if (value.length == 0 || value.length > 18)
@@ -289,7 +305,8 @@ static int take_content_length(struct http_head_parser *parser, struct text valu
     return 0;
 }
 
-static int take_transfer_encoding(struct http_head_parser *parser, struct text value) {
+static int take_transfer_encoding(struct http_head_parser *parser, struct text value)
+{
     if (parser->head.chunked)
         return refuse(parser, 400, "more than one Transfer-Encoding");
     if (!text_equal_ignore_case(value, TEXT("chunked")))
@@ -300,7 +317,8 @@ static int take_transfer_encoding(struct http_head_parser *parser, struct text v
     return 0;
 }
 
-static int take_connection(struct http_head_parser *parser, struct text value) {
+static int take_connection(struct http_head_parser *parser, struct text value)
+{
     while (value.data) {
         struct text token = text_trim(text_cut(&value, ','));
         if (text_equal_ignore_case(token, TEXT("close")))
@@ -311,7 +329,8 @@ static int take_connection(struct http_head_parser *parser, struct text value) {
     return 0;
 }
 
-static int take_expect(struct http_head_parser *parser, struct text value) {
+static int take_expect(struct http_head_parser *parser, struct text value)
+{
     if (!text_equal_ignore_case(value, TEXT("100-continue")))
         return refuse(parser, 417, "only Expect: 100-continue is understood");
     parser->head.expect_continue = parser->head.minor == 1;
@@ -329,7 +348,8 @@ static const struct {
     {{"expect", 6}, take_expect},
 };
 
-static struct text trim_blanks(struct text value) {
+static struct text trim_blanks(struct text value)
+{
     while (value.length && (value.data[0] == ' ' || value.data[0] == '\t'))
         value = text_skip(value, 1);
     while (value.length && (value.data[value.length - 1] == ' ' || value.data[value.length - 1] == '\t'))
@@ -337,7 +357,8 @@ static struct text trim_blanks(struct text value) {
     return value;
 }
 
-static int parse_field(struct http_head_parser *parser, struct text line) {
+static int parse_field(struct http_head_parser *parser, struct text line)
+{
     struct http_head *head = &parser->head;
     if (line.length > BOUNDS_HTTP_FIELD_BYTES)
         return refuse(parser, 431, "a header field is too long");
@@ -365,7 +386,8 @@ static int parse_field(struct http_head_parser *parser, struct text line) {
 }
 
 /* The last, unfinished line: refuse what no continuation could mend, so that binary noise is answered at once. */
-static int check_partial(struct http_head_parser *parser, struct text rest, bool first_line) {
+static int check_partial(struct http_head_parser *parser, struct text rest, bool first_line)
+{
     if (first_line && rest.length > BOUNDS_HTTP_TARGET_BYTES + 64)
         return refuse(parser, 414, "the address is too long");
     if (rest.length > BOUNDS_HTTP_FIELD_BYTES + 2)
@@ -380,7 +402,8 @@ static int check_partial(struct http_head_parser *parser, struct text rest, bool
     return 0;
 }
 
-static int finish_head(struct http_head_parser *parser, bool is_request) {
+static int finish_head(struct http_head_parser *parser, bool is_request)
+{
     struct http_head *head = &parser->head;
     if (head->chunked && head->content_length >= 0)
         return refuse(parser, 400, "Content-Length and Transfer-Encoding together");
@@ -392,7 +415,8 @@ static int finish_head(struct http_head_parser *parser, bool is_request) {
 typedef int parse_line(struct http_head_parser *parser, struct text line);
 
 /* Parses line by line. An empty line in front of a request is skipped (RFC 9112 2.2), two at most. */
-static int parse_head(struct http_head_parser *parser, struct text data, parse_line *start_line) {
+static int parse_head(struct http_head_parser *parser, struct text data, parse_line *start_line)
+{
     bool is_request = start_line == parse_request_line;
     size_t start = 0;
     while (is_request && start < 4 && data.length >= start + 2 && memcmp(data.data + start, "\r\n", 2) == 0)
@@ -425,23 +449,28 @@ static int parse_head(struct http_head_parser *parser, struct text data, parse_l
     return 0;
 }
 
-int http_head_parse_request(struct http_head_parser *parser, struct text data) {
+int http_head_parse_request(struct http_head_parser *parser, struct text data)
+{
     return parse_head(parser, data, parse_request_line);
 }
 
-int http_head_parse_response(struct http_head_parser *parser, struct text data) {
+int http_head_parse_response(struct http_head_parser *parser, struct text data)
+{
     return parse_head(parser, data, parse_status_line);
 }
 
-struct text http_head_name(const struct http_head *head, size_t index) {
+struct text http_head_name(const struct http_head *head, size_t index)
+{
     return (struct text){head->data + head->fields[index].name, head->fields[index].name_length};
 }
 
-struct text http_head_value(const struct http_head *head, size_t index) {
+struct text http_head_value(const struct http_head *head, size_t index)
+{
     return (struct text){head->data + head->fields[index].value, head->fields[index].value_length};
 }
 
-struct text http_head_get(const struct http_head *head, const char *name) {
+struct text http_head_get(const struct http_head *head, const char *name)
+{
     struct text wanted = text_from(name);
     for (size_t i = 0; i < head->field_count; i++)
         if (head->fields[i].name_length == wanted.length && text_equal_ignore_case(http_head_name(head, i), wanted))
@@ -449,7 +478,8 @@ struct text http_head_get(const struct http_head *head, const char *name) {
     return (struct text){0};
 }
 
-bool http_head_has_token(const struct http_head *head, const char *name, const char *token) {
+bool http_head_has_token(const struct http_head *head, const char *name, const char *token)
+{
     for (size_t i = 0; i < head->field_count; i++) {
         if (!text_equal_ignore_case(http_head_name(head, i), text_from(name)))
             continue;
@@ -461,18 +491,21 @@ bool http_head_has_token(const struct http_head *head, const char *name, const c
     return false;
 }
 
-size_t http_head_copy_size(const struct http_head *head) {
+size_t http_head_copy_size(const struct http_head *head)
+{
     return head->field_count * sizeof(struct http_field) + head->length;
 }
 
 /* A slice of the old bytes as a slice of the new ones; static slices ("/") stay. */
-static struct text moved(const struct http_head *head, const char *data, struct text slice) {
+static struct text moved(const struct http_head *head, const char *data, struct text slice)
+{
     if (slice.data >= head->data && slice.data <= head->data + head->length)
         slice.data = data + (slice.data - head->data);
     return slice;
 }
 
-void http_head_copy(const struct http_head *head, struct http_head *copy, void *memory) {
+void http_head_copy(const struct http_head *head, struct http_head *copy, void *memory)
+{
     struct http_field *fields = memory;
     char *data = (char *)(fields + head->field_count);
     if (head->field_count)

@@ -35,11 +35,13 @@ enum {
     SENDFILE_BYTES = 1 << 20,
 };
 
-void http_output_init(struct http_output *output) {
+void http_output_init(struct http_output *output)
+{
     *output = (struct http_output){0};
 }
 
-static void drop_first(struct http_output *output) {
+static void drop_first(struct http_output *output)
+{
     struct http_segment *segment = output->first;
     output->first = segment->next;
     if (!output->first)
@@ -49,13 +51,15 @@ static void drop_first(struct http_output *output) {
     free(segment);
 }
 
-void http_output_release(struct http_output *output) {
+void http_output_release(struct http_output *output)
+{
     while (output->first)
         drop_first(output);
     output->queued = 0;
 }
 
-static struct http_segment *add_segment(struct http_output *output, size_t room) {
+static struct http_segment *add_segment(struct http_output *output, size_t room)
+{
     struct http_segment *segment = malloc(sizeof(*segment) + room);
     if (!segment)
         abort();
@@ -68,7 +72,8 @@ static struct http_segment *add_segment(struct http_output *output, size_t room)
     return segment;
 }
 
-char *http_output_reserve(struct http_output *output, size_t length) {
+char *http_output_reserve(struct http_output *output, size_t length)
+{
     struct http_segment *segment = output->last;
     if (!segment || segment->room < length) {
         size_t room = output->queued ? SEGMENT_LARGE : SEGMENT_SMALL;
@@ -81,12 +86,14 @@ char *http_output_reserve(struct http_output *output, size_t length) {
     return place;
 }
 
-void http_output_append(struct http_output *output, struct text data) {
+void http_output_append(struct http_output *output, struct text data)
+{
     if (data.length)
         memcpy(http_output_reserve(output, data.length), data.data, data.length);
 }
 
-void http_output_refer(struct http_output *output, struct text data, void (*release)(void *owner), void *owner) {
+void http_output_refer(struct http_output *output, struct text data, void (*release)(void *owner), void *owner)
+{
     if (data.length < COPY_BELOW) {
         http_output_append(output, data);
         if (release)
@@ -102,7 +109,8 @@ void http_output_refer(struct http_output *output, struct text data, void (*rele
 }
 
 void http_output_refer_file(struct http_output *output, const struct http_stretch *stretch,
-                            void (*release)(void *owner), void *owner) {
+                            void (*release)(void *owner), void *owner)
+{
     struct http_segment *segment = add_segment(output, 0);
     segment->data = NULL;
     segment->length = stretch->length;
@@ -113,7 +121,8 @@ void http_output_refer_file(struct http_output *output, const struct http_stretc
     output->queued += stretch->length;
 }
 
-static void consume(struct http_output *output, size_t sent) {
+static void consume(struct http_output *output, size_t sent)
+{
     output->queued -= sent;
     while (output->first && sent >= output->first->length) {
         sent -= output->first->length;
@@ -127,7 +136,8 @@ static void consume(struct http_output *output, size_t sent) {
 
 /* The segments in memory at the front of the queue, as one write. More follows: the kernel may wait with the last,
  * not yet full packet. */
-static ssize_t send_memory(struct http_output *output, int fd, size_t *ret_bytes) {
+static ssize_t send_memory(struct http_output *output, int fd, size_t *ret_bytes)
+{
     struct iovec vectors[VECTORS];
     const struct http_segment *segment = output->first;
     size_t count = 0;
@@ -142,7 +152,8 @@ static ssize_t send_memory(struct http_output *output, int fd, size_t *ret_bytes
     return sendmsg(fd, &message, flags);
 }
 
-static ssize_t send_file(struct http_segment *segment, int fd, size_t *ret_bytes) {
+static ssize_t send_file(struct http_segment *segment, int fd, size_t *ret_bytes)
+{
     *ret_bytes = segment->length < SENDFILE_BYTES ? segment->length : SENDFILE_BYTES;
     ssize_t sent = sendfile(fd, segment->file_fd, &segment->file_offset, *ret_bytes);
     if (sent == 0) {
@@ -156,7 +167,8 @@ static ssize_t send_file(struct http_segment *segment, int fd, size_t *ret_bytes
 }
 
 /* One system call: bytes sent, 0 when the socket takes none, or an error. `*ret_all`: it took all it was offered. */
-static ssize_t send_some(struct http_output *output, int fd, bool *ret_all) {
+static ssize_t send_some(struct http_output *output, int fd, bool *ret_all)
+{
     size_t bytes;
     ssize_t sent;
     bool memory = output->first->data;
@@ -179,7 +191,8 @@ static ssize_t send_some(struct http_output *output, int fd, bool *ret_all) {
     return sent;
 }
 
-ssize_t http_output_flush(struct http_output *output, int fd) {
+ssize_t http_output_flush(struct http_output *output, int fd)
+{
     ssize_t total = 0;
     bool all = true;
     while (output->first && all) {

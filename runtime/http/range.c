@@ -2,11 +2,13 @@
  * ignore Range, and a client that asked for several ranges copes with one answer. */
 #include "runtime/http/range.h"
 
-static struct text without_weak(struct text tag) {
+static struct text without_weak(struct text tag)
+{
     return text_starts(tag, TEXT("W/")) ? text_skip(tag, 2) : tag;
 }
 
-bool http_range_tag_matches(struct text list, struct text etag) {
+bool http_range_tag_matches(struct text list, struct text etag)
+{
     while (list.data) {
         struct text tag = text_trim(text_cut(&list, ','));
         if (text_equal(tag, TEXT("*")) || (tag.length && text_equal(without_weak(tag), without_weak(etag))))
@@ -16,7 +18,8 @@ bool http_range_tag_matches(struct text list, struct text etag) {
 }
 
 /* "5-9", "5-" or "-3" of `length` bytes. 206, 416 when it lies outside, 200 when it is no valid range. */
-static int parse_spec(struct text spec, uint64_t length, struct http_range *ret_range) {
+static int parse_spec(struct text spec, uint64_t length, struct http_range *ret_range)
+{
     struct text rest = spec;
     struct text first_text = text_trim(text_cut(&rest, '-'));
     uint64_t first, last = UINT64_MAX;
@@ -41,7 +44,8 @@ static int parse_spec(struct text spec, uint64_t length, struct http_range *ret_
     return 206;
 }
 
-int http_range_decide(const struct http_head *head, struct text etag, uint64_t length, struct http_range *ret_range) {
+int http_range_decide(const struct http_head *head, struct text etag, uint64_t length, struct http_range *ret_range)
+{
     *ret_range = (struct http_range){0, length};
     struct text match = http_head_get(head, "if-none-match");
     if (match.data && http_range_tag_matches(match, etag))

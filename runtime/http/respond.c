@@ -18,7 +18,8 @@
 enum { SENDFILE_FROM = 32768 };
 
 /* Writes `value` in decimal at the end of `digits` and returns where it begins. */
-static struct text decimal(char digits[20], uint64_t value) {
+static struct text decimal(char digits[20], uint64_t value)
+{
     char *place = digits + 20;
     do
         *--place = (char)('0' + value % 10);
@@ -26,14 +27,16 @@ static struct text decimal(char digits[20], uint64_t value) {
     return (struct text){place, (size_t)(digits + 20 - place)};
 }
 
-static void put(char **place, struct text text) {
+static void put(char **place, struct text text)
+{
     if (text.length)
         memcpy(*place, text.data, text.length);
     *place += text.length;
 }
 
 /* A connection is not kept when the client might go on sending a body that nobody will read. */
-static void decide_keep_alive(struct http_exchange *exchange, int64_t length) {
+static void decide_keep_alive(struct http_exchange *exchange, int64_t length)
+{
     struct http_connection *connection = exchange->connection;
     bool unframed = length < 0 && exchange->head.minor == 0 && !(exchange->state & EXCHANGE_BODILESS);
     if (unframed || exchange->server->stopping)
@@ -45,7 +48,8 @@ static void decide_keep_alive(struct http_exchange *exchange, int64_t length) {
         connection->keep_alive = false;
 }
 
-static struct text connection_line(const struct http_exchange *exchange) {
+static struct text connection_line(const struct http_exchange *exchange)
+{
     if (!exchange->connection->keep_alive)
         return TEXT("Connection: close\r\n");
     return exchange->head.minor == 0 ? TEXT("Connection: keep-alive\r\n") : (struct text){0};
@@ -53,7 +57,8 @@ static struct text connection_line(const struct http_exchange *exchange) {
 
 /* Queues the head. `length` is -1 for an unknown one; `extra` are further finished lines. */
 static void write_head(struct http_exchange *exchange, int status, int64_t length, struct text headers,
-                       struct text extra) {
+                       struct text extra)
+{
     char status_digits[20], length_digits[20];
     bool no_length = status == 204 || status == 304;
     if (exchange->state & EXCHANGE_STARTED)
@@ -93,7 +98,8 @@ static void write_head(struct http_exchange *exchange, int status, int64_t lengt
     http_connection_touch(exchange->connection);
 }
 
-void http_reply(struct http_exchange *exchange, int status, struct text headers, struct text body) {
+void http_reply(struct http_exchange *exchange, int status, struct text headers, struct text body)
+{
     write_head(exchange, status, (int64_t)body.length, headers, (struct text){0});
     if (!(exchange->state & EXCHANGE_BODILESS)) {
         http_output_append(&exchange->connection->output, body);
@@ -102,7 +108,8 @@ void http_reply(struct http_exchange *exchange, int status, struct text headers,
     http_exchange_answered(exchange);
 }
 
-static void error_page(struct buffer *out, int status, const char *sentence) {
+static void error_page(struct buffer *out, int status, const char *sentence)
+{
     buffer_format(out,
                   "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">"
                   "<meta name=\"viewport\" content=\"width=device-width\"><title>%d %s</title>"
@@ -112,7 +119,8 @@ static void error_page(struct buffer *out, int status, const char *sentence) {
     buffer_string(out, "</p></html>\n");
 }
 
-void http_reply_error(struct http_exchange *exchange, int status, const char *sentence) {
+void http_reply_error(struct http_exchange *exchange, int status, const char *sentence)
+{
     struct buffer BUFFER_AUTO body = BUFFER_EMPTY;
     bool html = http_head_has_token(&exchange->head, "accept", "text/html");
     if (html) {
@@ -130,11 +138,13 @@ void http_reply_error(struct http_exchange *exchange, int status, const char *se
 
 /* ---- streamed ---- */
 
-void http_respond_start(struct http_exchange *exchange, int status, struct text headers, int64_t length) {
+void http_respond_start(struct http_exchange *exchange, int status, struct text headers, int64_t length)
+{
     write_head(exchange, status, length, headers, (struct text){0});
 }
 
-static void write_chunk_head(struct http_output *output, size_t length) {
+static void write_chunk_head(struct http_output *output, size_t length)
+{
     char line[20];
     char *place = line + sizeof(line);
     *--place = '\n';
@@ -145,7 +155,8 @@ static void write_chunk_head(struct http_output *output, size_t length) {
     http_output_append(output, (struct text){place, (size_t)(line + sizeof(line) - place)});
 }
 
-int http_respond_write(struct http_exchange *exchange, struct text data) {
+int http_respond_write(struct http_exchange *exchange, struct text data)
+{
     struct http_output *output = &exchange->connection->output;
     if (!(exchange->state & EXCHANGE_STARTED))
         abort();
@@ -169,7 +180,8 @@ int http_respond_write(struct http_exchange *exchange, struct text data) {
     return ERROR_AGAIN;
 }
 
-void http_respond_end(struct http_exchange *exchange) {
+void http_respond_end(struct http_exchange *exchange)
+{
     if (!(exchange->state & EXCHANGE_STARTED))
         abort();
     if (exchange->respond_left > 0) {
@@ -182,26 +194,30 @@ void http_respond_end(struct http_exchange *exchange) {
     http_exchange_answered(exchange);
 }
 
-void http_respond_abort(struct http_exchange *exchange) {
+void http_respond_abort(struct http_exchange *exchange)
+{
     struct http_connection *connection = exchange->connection;
     exchange->handler = NULL;
     http_exchange_abort(exchange, ERROR_CLOSED);
     http_connection_kill(connection);
 }
 
-size_t http_respond_queued(const struct http_exchange *exchange) {
+size_t http_respond_queued(const struct http_exchange *exchange)
+{
     return exchange->connection->output.queued;
 }
 
 /* ---- bytes that stay where they are ---- */
 
-static void memory_done(const struct http_memory *memory) {
+static void memory_done(const struct http_memory *memory)
+{
     if (memory->release)
         memory->release(memory->owner);
 }
 
 static void queue_memory(struct http_exchange *exchange, const struct http_memory *memory,
-                         const struct http_range *range) {
+                         const struct http_range *range)
+{
     struct http_output *output = &exchange->connection->output;
     exchange->body_sent = range->length;
     if (memory->file_fd > 0 && range->length >= SENDFILE_FROM) {
@@ -213,7 +229,8 @@ static void queue_memory(struct http_exchange *exchange, const struct http_memor
     }
 }
 
-void http_respond_memory(struct http_exchange *exchange, const struct http_memory *memory) {
+void http_respond_memory(struct http_exchange *exchange, const struct http_memory *memory)
+{
     struct buffer BUFFER_AUTO extra = BUFFER_EMPTY;
     struct http_range range = {0, memory->body.length};
     int status = 200;
@@ -238,7 +255,8 @@ void http_respond_memory(struct http_exchange *exchange, const struct http_memor
     http_exchange_answered(exchange);
 }
 
-int http_field_append(struct buffer *lines, const char *name, struct text value) {
+int http_field_append(struct buffer *lines, const char *name, struct text value)
+{
     for (size_t i = 0; i < value.length; i++)
         if (!http_head_is_value((unsigned char)value.data[i]))
             return ERROR_INVALID;

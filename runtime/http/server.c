@@ -47,7 +47,8 @@ struct http_listener {
 
 /* ---- the wheel: one list of connections per second, 64 seconds; later deadlines come round again ---- */
 
-void http_server_unlink(struct http_server *server, struct http_connection *connection) {
+void http_server_unlink(struct http_server *server, struct http_connection *connection)
+{
     (void)server;
     if (!connection->link)
         return;
@@ -59,14 +60,16 @@ void http_server_unlink(struct http_server *server, struct http_connection *conn
 }
 
 /* The clock stands while nobody has a deadline; it goes on from now, not from when it stopped. */
-static void start_ticking(struct http_server *server) {
+static void start_ticking(struct http_server *server)
+{
     if (event_pending(&server->tick, EV_TIMEOUT, NULL))
         return;
     server->tick_ms = clock_now_ms();
     event_add(&server->tick, &(struct timeval){.tv_sec = 1});
 }
 
-void http_server_link(struct http_server *server, struct http_connection *connection, uint32_t deadline) {
+void http_server_link(struct http_server *server, struct http_connection *connection, uint32_t deadline)
+{
     http_server_unlink(server, connection);
     uint32_t latest = server->now + HTTP_WHEEL_SLOTS - 1;
     uint32_t slot = deadline > latest ? latest : deadline;
@@ -84,7 +87,8 @@ void http_server_link(struct http_server *server, struct http_connection *connec
 }
 
 /* Takes each connection out of the slot; it finds its new place by its deadline, or expires. */
-static void turn_slot(struct http_server *server) {
+static void turn_slot(struct http_server *server)
+{
     struct http_connection *connection = server->wheel[server->now % HTTP_WHEEL_SLOTS];
     while (connection) {
         struct http_connection *next = connection->next;
@@ -98,13 +102,15 @@ static void turn_slot(struct http_server *server) {
     }
 }
 
-static void resume_accepting(struct http_server *server) {
+static void resume_accepting(struct http_server *server)
+{
     server->paused = false;
     for (struct http_listener *listener = server->listeners; listener; listener = listener->next)
         event_add(&listener->event, NULL);
 }
 
-static void on_tick(evutil_socket_t fd, short what, void *context) {
+static void on_tick(evutil_socket_t fd, short what, void *context)
+{
     struct http_server *server = context;
     (void)fd, (void)what;
     uint64_t now_ms = clock_now_ms();
@@ -123,7 +129,8 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
 
 /* ---- the flush pass at the end of a turn ---- */
 
-void http_server_mark(struct http_server *server, struct http_connection *connection) {
+void http_server_mark(struct http_server *server, struct http_connection *connection)
+{
     connection->dirty = true;
     connection->dirty_next = NULL;
     *server->dirty_tail = connection;
@@ -139,7 +146,8 @@ void http_server_mark(struct http_server *server, struct http_connection *connec
         event_active(&server->flush, EV_TIMEOUT, 0);
 }
 
-static void on_flush(evutil_socket_t fd, short what, void *context) {
+static void on_flush(evutil_socket_t fd, short what, void *context)
+{
     struct http_server *server = context;
     (void)fd, (void)what;
     struct http_connection *connection = server->dirty;
@@ -156,7 +164,8 @@ static void on_flush(evutil_socket_t fd, short what, void *context) {
     server->flushing = false;
 }
 
-struct text http_server_stamp(struct http_server *server) {
+struct text http_server_stamp(struct http_server *server)
+{
     uint64_t second = (uint64_t)time(NULL);
     if (second != server->date_second) {
         struct buffer BUFFER_AUTO lines = BUFFER_EMPTY;
@@ -172,7 +181,8 @@ struct text http_server_stamp(struct http_server *server) {
 
 /* ---- accepting ---- */
 
-static struct http_peer peer_of(const struct sockaddr_storage *address) {
+static struct http_peer peer_of(const struct sockaddr_storage *address)
+{
     struct http_peer peer = {0};
     if (address->ss_family == AF_INET6) {
         const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
@@ -190,14 +200,16 @@ static struct http_peer peer_of(const struct sockaddr_storage *address) {
 }
 
 /* No descriptor or no place left: the kernel's queue holds new clients until the next tick. */
-static void pause_accepting(struct http_server *server) {
+static void pause_accepting(struct http_server *server)
+{
     server->paused = true;
     for (struct http_listener *listener = server->listeners; listener; listener = listener->next)
         event_del(&listener->event);
     start_ticking(server);
 }
 
-static bool accept_one(struct http_server *server, int listener_fd) {
+static bool accept_one(struct http_server *server, int listener_fd)
+{
     struct sockaddr_storage address = {0};
     socklen_t length = sizeof(address);
     if (server->limits->connections && server->counts.connections >= server->limits->connections) {
@@ -220,7 +232,8 @@ static bool accept_one(struct http_server *server, int listener_fd) {
     return true;
 }
 
-static void on_listener(evutil_socket_t fd, short what, void *context) {
+static void on_listener(evutil_socket_t fd, short what, void *context)
+{
     struct http_listener *listener = context;
     (void)what;
     for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(listener->server, fd); i++) {
@@ -232,7 +245,8 @@ static void on_listener(evutil_socket_t fd, short what, void *context) {
 static void on_stop(evutil_socket_t fd, short what, void *context);
 
 struct http_server *http_server_new(struct event_base *base, const struct http_limits *limits,
-                                    const struct http_server_callbacks *callbacks, void *context) {
+                                    const struct http_server_callbacks *callbacks, void *context)
+{
     struct http_server *server = MEMORY_NEW(struct http_server);
     server->base = base;
     server->limits = limits;
@@ -247,7 +261,8 @@ struct http_server *http_server_new(struct event_base *base, const struct http_l
     return server;
 }
 
-int http_server_listen(struct http_server *server, int listener_fd) {
+int http_server_listen(struct http_server *server, int listener_fd)
+{
     if (fd_set_nonblocking(listener_fd) < 0)
         return ERROR_SYSTEM;
     /* Accepted sockets inherit it; a Unix socket has no use for it and says so. */
@@ -260,7 +275,8 @@ int http_server_listen(struct http_server *server, int listener_fd) {
     return event_add(&listener->event, NULL) < 0 ? ERROR_SYSTEM : 0;
 }
 
-int http_server_adopt(struct http_server *server, int fd) {
+int http_server_adopt(struct http_server *server, int fd)
+{
     if (fd_set_nonblocking(fd) < 0)
         return ERROR_SYSTEM;
     struct http_peer peer = {.local = true};
@@ -269,7 +285,8 @@ int http_server_adopt(struct http_server *server, int fd) {
     return 0;
 }
 
-static void close_listeners(struct http_server *server) {
+static void close_listeners(struct http_server *server)
+{
     while (server->listeners) {
         struct http_listener *listener = server->listeners;
         server->listeners = listener->next;
@@ -280,7 +297,8 @@ static void close_listeners(struct http_server *server) {
 }
 
 /* Calls `visit` for every connection; it may unlink the one it is called for. */
-static void each_connection(struct http_server *server, void (*visit)(struct http_connection *connection)) {
+static void each_connection(struct http_server *server, void (*visit)(struct http_connection *connection))
+{
     for (int i = -1; i < HTTP_WHEEL_SLOTS; i++) {
         struct http_connection *connection = i < 0 ? server->unscheduled : server->wheel[i];
         while (connection) {
@@ -291,12 +309,14 @@ static void each_connection(struct http_server *server, void (*visit)(struct htt
     }
 }
 
-static void kill_idle(struct http_connection *connection) {
+static void kill_idle(struct http_connection *connection)
+{
     if (!connection->exchange && !connection->output.queued && !connection->closing)
         http_connection_kill(connection);
 }
 
-void http_server_closed(struct http_server *server) {
+void http_server_closed(struct http_server *server)
+{
     if (!server->stopping || server->stopped || server->counts.connections)
         return;
     server->stopped = true;
@@ -305,12 +325,14 @@ void http_server_closed(struct http_server *server) {
         server->callbacks->on_stopped(server->context);
 }
 
-static void on_stop(evutil_socket_t fd, short what, void *context) {
+static void on_stop(evutil_socket_t fd, short what, void *context)
+{
     (void)fd, (void)what;
     each_connection(context, http_connection_kill);
 }
 
-void http_server_stop(struct http_server *server, uint32_t grace_ms) {
+void http_server_stop(struct http_server *server, uint32_t grace_ms)
+{
     if (server->stopping)
         return;
     server->stopping = true;
@@ -320,11 +342,13 @@ void http_server_stop(struct http_server *server, uint32_t grace_ms) {
     http_server_closed(server);
 }
 
-static void free_connection(struct http_connection *connection) {
+static void free_connection(struct http_connection *connection)
+{
     http_connection_free(connection, ERROR_CLOSED);
 }
 
-void http_server_free(struct http_server *server) {
+void http_server_free(struct http_server *server)
+{
     if (!server)
         return;
     server->stopped = true;
@@ -339,14 +363,16 @@ void http_server_free(struct http_server *server) {
 
 /* ---- handles ---- */
 
-struct http_exchange *http_server_find(struct http_server *server, uint64_t handle) {
+struct http_exchange *http_server_find(struct http_server *server, uint64_t handle)
+{
     uint32_t index = (uint32_t)handle, generation = (uint32_t)(handle >> 32);
     if (index == 0 || index > server->slot_count || server->slots[index - 1].generation != generation)
         return NULL;
     return server->slots[index - 1].exchange;
 }
 
-void http_server_drop_handle(struct http_server *server, struct http_exchange *exchange) {
+void http_server_drop_handle(struct http_server *server, struct http_exchange *exchange)
+{
     struct http_slot *slot = &server->slots[exchange->handle_index - 1];
     slot->exchange = NULL;
     slot->generation++;
@@ -354,6 +380,7 @@ void http_server_drop_handle(struct http_server *server, struct http_exchange *e
     server->slot_free = exchange->handle_index;
 }
 
-const struct http_server_counts *http_server_count(const struct http_server *server) {
+const struct http_server_counts *http_server_count(const struct http_server *server)
+{
     return &server->counts;
 }

@@ -41,18 +41,21 @@ static size_t sample_count;
 static uint64_t failures, end_ns;
 static bool join_mode;
 
-static uint64_t now_ns(void) {
+static uint64_t now_ns(void)
+{
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static void die(const char *what) {
+static void die(const char *what)
+{
     perror(what);
     exit(1);
 }
 
-static int dial(int port) {
+static int dial(int port)
+{
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
@@ -62,14 +65,16 @@ static int dial(int port) {
     return fd;
 }
 
-static void begin(struct session *session) {
+static void begin(struct session *session)
+{
     session->answered = session->completed = false;
     session->began_ns = now_ns();
     if (write(session->post.fd, session->request, (size_t)session->request_length) != session->request_length)
         die("write");
 }
 
-static void note_end(struct session *session) {
+static void note_end(struct session *session)
+{
     uint64_t now = now_ns();
     if (sample_count < SAMPLES)
         samples[sample_count++] = (uint32_t)((now - session->began_ns) / 1000);
@@ -77,13 +82,15 @@ static void note_end(struct session *session) {
         begin(session);
 }
 
-static void check_end(struct session *session) {
+static void check_end(struct session *session)
+{
     if (session->answered && (session->completed || !join_mode))
         note_end(session);
 }
 
 /* Complete replies with Content-Length at the front of the buffer. */
-static void take_replies(struct end *end) {
+static void take_replies(struct end *end)
+{
     for (;;) {
         char *head = memmem(end->bytes, end->length, "\r\n\r\n", 4), *field;
         if (!head)
@@ -106,7 +113,8 @@ static void take_replies(struct end *end) {
 }
 
 /* Frames are looked for, chunk borders fall between them: the server writes whole frames. */
-static void take_frames(struct end *end) {
+static void take_frames(struct end *end)
+{
     char *at = end->bytes, *stop = end->bytes + end->length, *line;
     while ((line = memmem(at, (size_t)(stop - at), "\n\n", 2))) {
         if (memmem(at, (size_t)(line - at), "\"process_completed\"", 19)) {
@@ -121,7 +129,8 @@ static void take_frames(struct end *end) {
     memmove(end->bytes, at, end->length);
 }
 
-static void on_readable(struct end *end) {
+static void on_readable(struct end *end)
+{
     ssize_t count = recv(end->fd, end->bytes + end->length, sizeof end->bytes - end->length, MSG_DONTWAIT);
     if (count <= 0) {
         if (count < 0 && (errno == EAGAIN || errno == EINTR))
@@ -132,13 +141,15 @@ static void on_readable(struct end *end) {
     (end->is_stream ? take_frames : take_replies)(end);
 }
 
-static void watch(int poll, struct end *end) {
+static void watch(int poll, struct end *end)
+{
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = end};
     if (epoll_ctl(poll, EPOLL_CTL_ADD, end->fd, &event) < 0)
         die("epoll_ctl");
 }
 
-static void open_session(int poll, struct session *session, int number, char **argv) {
+static void open_session(int poll, struct session *session, int number, char **argv)
+{
     char body[512], head[512];
     const char *data = argv[7] ? argv[7] : "[\"a\"]";
     int port = atoi(argv[1]);
@@ -165,12 +176,14 @@ static void open_session(int poll, struct session *session, int number, char **a
     }
 }
 
-static int by_value(const void *a, const void *b) {
+static int by_value(const void *a, const void *b)
+{
     uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
     return (left > right) - (left < right);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc < 7)
         return fprintf(stderr, "usage: calls_load port base fn sessions seconds join|run [data]\n"), 2;
     int count = atoi(argv[4]), poll = epoll_create1(0);

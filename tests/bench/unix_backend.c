@@ -26,7 +26,8 @@ static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\
                              "\"changed_state_ids\":[]}";
 
 /* Answers every complete request in the connection's buffer. */
-static void answer_all(int fd) {
+static void answer_all(int fd)
+{
     char *bytes = connections[fd].bytes, *head, *field;
     while ((head = memmem(bytes, connections[fd].length, "\r\n\r\n", 4))) {
         size_t need = (size_t)(head + 4 - bytes);
@@ -39,7 +40,8 @@ static void answer_all(int fd) {
     }
 }
 
-static void on_readable(int fd) {
+static void on_readable(int fd)
+{
     ssize_t count =
         recv(fd, connections[fd].bytes + connections[fd].length, REQUEST_BYTES - connections[fd].length, MSG_DONTWAIT);
     if (count > 0) {
@@ -50,7 +52,8 @@ static void on_readable(int fd) {
     }
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct epoll_event event = {.events = EPOLLIN}, events[256];
     int listener = socket(AF_UNIX, SOCK_STREAM, 0), poll = epoll_create1(0);

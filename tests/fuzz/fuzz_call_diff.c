@@ -5,7 +5,8 @@
 #include "gateway/diff.h"
 #include "runtime/base/json.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
     struct text rest = {(const char *)data, size}, before = text_cut(&rest, '\0');
     struct buffer edits = BUFFER_EMPTY;
     if (!json_is_valid(before) || !json_is_valid(rest))

@@ -9,7 +9,8 @@ static const char manifest[] =
     "\"file_inputs\":[0],\"defaults\":[null,\"world\",null,null],\"parameter_names\":[\"image\",\"name\",\"memory\","
     "null]}]}";
 
-static void check(const struct input *input, const struct function *function, bool named) {
+static void check(const struct input *input, const struct function *function, bool named)
+{
     struct input_result result;
     bool good = (named ? input_check_named : input_check)(input, function, &result);
     if (good != (result.problems.length == 0) || !json_is_valid(buffer_view(&result.data)))
@@ -19,7 +20,8 @@ static void check(const struct input *input, const struct function *function, bo
     input_result_release(&result);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
     static struct function_table table;
     struct input input;
     const char *sentence;

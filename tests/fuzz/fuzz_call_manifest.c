@@ -3,7 +3,8 @@
 
 #include "gateway/function.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
     struct function_table table;
     if (function_table_read(&table, (struct text){(const char *)data, size}) == 0) {
         for (uint32_t i = 0; i < table.count; i++) {

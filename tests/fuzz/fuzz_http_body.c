@@ -5,7 +5,8 @@
 
 #include "runtime/base/buffer.h"
 
-static int decode(struct text bytes, size_t step, struct buffer *out) {
+static int decode(struct text bytes, size_t step, struct buffer *out)
+{
     struct http_body body;
     int result = HTTP_BODY_MORE;
     http_body_init_request(&body, &(struct http_head){.chunked = true, .content_length = -1});
@@ -22,7 +23,8 @@ static int decode(struct text bytes, size_t step, struct buffer *out) {
     return result;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
     struct buffer BUFFER_AUTO whole = BUFFER_EMPTY, bytewise = BUFFER_EMPTY, pieces = BUFFER_EMPTY;
     struct text bytes = {(const char *)data, size};
     int first = decode(bytes, size + 1, &whole);

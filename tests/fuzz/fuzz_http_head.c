@@ -7,13 +7,15 @@
 
 #include "runtime/base/memory.h"
 
-static void check_slice(struct text slice, const struct http_head *head) {
+static void check_slice(struct text slice, const struct http_head *head)
+{
     bool inside = slice.data >= head->data && slice.data + slice.length <= head->data + head->length;
     if (slice.length && !inside && !text_equal(slice, TEXT("/")))
         abort();
 }
 
-static void check_head(const struct http_head *head) {
+static void check_head(const struct http_head *head)
+{
     struct http_head copy;
     void *memory = memory_alloc(1, http_head_copy_size(head) + 1);
     http_head_copy(head, &copy, memory);
@@ -33,7 +35,8 @@ static void check_head(const struct http_head *head) {
     free(memory);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
     static struct http_head_parser parser, again;
     struct text whole = {(const char *)data, size};
     int result = http_head_parse_request(&parser, whole);

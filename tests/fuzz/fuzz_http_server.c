@@ -13,22 +13,26 @@
 
 static struct http_exchange *waiting;
 
-static void on_body(void *context, struct http_exchange *exchange, struct text body) {
+static void on_body(void *context, struct http_exchange *exchange, struct text body)
+{
     (void)context;
     http_reply(exchange, 200, TEXT(""), body);
 }
 
-static void on_data(void *context, struct http_exchange *exchange, struct text data) {
+static void on_data(void *context, struct http_exchange *exchange, struct text data)
+{
     (void)context;
     http_respond_write(exchange, data);
 }
 
-static void on_end(void *context, struct http_exchange *exchange) {
+static void on_end(void *context, struct http_exchange *exchange)
+{
     (void)context;
     http_respond_end(exchange);
 }
 
-static void on_abort(void *context, struct http_exchange *exchange, int code) {
+static void on_abort(void *context, struct http_exchange *exchange, int code)
+{
     (void)context, (void)code;
     if (waiting == exchange)
         waiting = NULL;
@@ -37,7 +41,8 @@ static void on_abort(void *context, struct http_exchange *exchange, int code) {
 static const struct http_handler echo = {.on_data = on_data, .on_end = on_end, .on_abort = on_abort};
 static const struct http_handler later = {.on_abort = on_abort};
 
-static void on_request(void *context, struct http_exchange *exchange) {
+static void on_request(void *context, struct http_exchange *exchange)
+{
     (void)context;
     switch (exchange->head.path.length % 4) {
     case 0:
@@ -59,7 +64,8 @@ static void on_request(void *context, struct http_exchange *exchange) {
 
 static const struct http_server_callbacks callbacks = {.on_request = on_request};
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
     static struct event_base *base;
     int pair[2];
     char drain[65536];

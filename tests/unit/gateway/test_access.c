@@ -15,7 +15,8 @@
 static struct http_head_parser parser;
 
 /* Formats the line of a request with this target, and parses it back. */
-static struct json line_of(const char *target, struct buffer *line, int code) {
+static struct json line_of(const char *target, struct buffer *line, int code)
+{
     static struct http_peer peer = {.address = {[10] = 0xff, 0xff, 10, 0, 0, 9}};
     static struct buffer bytes;
     struct json json;
@@ -33,7 +34,8 @@ static struct json line_of(const char *target, struct buffer *line, int code) {
     return json;
 }
 
-static void test_fields(void **state) {
+static void test_fields(void **state)
+{
     struct buffer BUFFER_AUTO line = BUFFER_EMPTY;
     int64_t number;
     double ms;
@@ -50,7 +52,8 @@ static void test_fields(void **state) {
     json_release(&json);
 }
 
-static void test_hostile_paths(void **state) {
+static void test_hostile_paths(void **state)
+{
     struct buffer BUFFER_AUTO line = BUFFER_EMPTY, target = BUFFER_EMPTY, path = BUFFER_EMPTY;
     (void)state;
     struct json json = line_of("/\"},{\"x\":\"\\", &line, ERROR_CLOSED);
@@ -67,7 +70,8 @@ static void test_hostile_paths(void **state) {
     json_release(&json);
 }
 
-static void test_types_of_files(void **state) {
+static void test_types_of_files(void **state)
+{
     (void)state;
     assert_string_equal(files_type(TEXT("a/b.HTML")), "text/html; charset=utf-8");
     assert_string_equal(files_type(TEXT("x.wasm")), "application/wasm");
@@ -79,7 +83,8 @@ static void test_types_of_files(void **state) {
     assert_false(files_is_shown("application/octet-stream"));
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fields),
         cmocka_unit_test(test_hostile_paths),

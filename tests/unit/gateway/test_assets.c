@@ -25,7 +25,8 @@ struct fixture {
     struct buffer answer;
 };
 
-static void put(const char *folder, const char *name, const char *contents) {
+static void put(const char *folder, const char *name, const char *contents)
+{
     char path[128];
     snprintf(path, sizeof(path), "%s/%s", folder, name);
     FILE *file = fopen(path, "w");
@@ -34,7 +35,8 @@ static void put(const char *folder, const char *name, const char *contents) {
     fclose(file);
 }
 
-static void on_request(void *context, struct http_exchange *exchange) {
+static void on_request(void *context, struct http_exchange *exchange)
+{
     struct fixture *fixture = context;
     struct text name = text_skip(exchange->head.path, 1);
     bool found = text_equal(name, TEXT("embed.js")) ? assets_reply_stable(fixture->assets, exchange, "embed.js")
@@ -45,7 +47,8 @@ static void on_request(void *context, struct http_exchange *exchange) {
 
 static const struct http_server_callbacks callbacks = {.on_request = on_request};
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     struct fixture *fixture = MEMORY_NEW(struct fixture);
     int pair[2];
     strcpy(fixture->folder, "/tmp/vitrine-kit-XXXXXX");
@@ -71,7 +74,8 @@ static int setup(void **state) {
     return 0;
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     struct fixture *fixture = *state;
     char command[128];
     http_server_free(fixture->server);
@@ -85,7 +89,8 @@ static int teardown(void **state) {
     return 0;
 }
 
-static void get(struct fixture *fixture, const char *path, const char *fields) {
+static void get(struct fixture *fixture, const char *path, const char *fields)
+{
     struct buffer BUFFER_AUTO request = BUFFER_EMPTY;
     char bytes[8192];
     ssize_t count;
@@ -97,11 +102,13 @@ static void get(struct fixture *fixture, const char *path, const char *fields) {
         buffer_append(&fixture->answer, bytes, (size_t)count);
 }
 
-static bool has(struct fixture *fixture, const char *part) {
+static bool has(struct fixture *fixture, const char *part)
+{
     return strstr(fixture->answer.data, part) != NULL;
 }
 
-static void test_plain(void **state) {
+static void test_plain(void **state)
+{
     struct fixture *fixture = *state;
     get(fixture, "/kit-1.js", "");
     assert_true(has(fixture, "\r\n\r\nplain script"));
@@ -111,7 +118,8 @@ static void test_plain(void **state) {
     assert_false(has(fixture, "Content-Encoding"));
 }
 
-static void test_encodings(void **state) {
+static void test_encodings(void **state)
+{
     struct fixture *fixture = *state;
     get(fixture, "/kit-1.js", "Accept-Encoding: gzip, deflate, br\r\n");
     assert_true(has(fixture, "Content-Encoding: br\r\n"));
@@ -124,7 +132,8 @@ static void test_encodings(void **state) {
     assert_true(has(fixture, "\r\n\r\nembed"));
 }
 
-static void test_each_form_has_its_tag(void **state) {
+static void test_each_form_has_its_tag(void **state)
+{
     struct fixture *fixture = *state;
     get(fixture, "/kit-1.js", "If-None-Match: \"kit-1.js\"\r\n");
     assert_true(has(fixture, "304 Not Modified"));
@@ -134,14 +143,16 @@ static void test_each_form_has_its_tag(void **state) {
     assert_true(has(fixture, "304 Not Modified"));
 }
 
-static void test_stable_address(void **state) {
+static void test_stable_address(void **state)
+{
     struct fixture *fixture = *state;
     get(fixture, "/embed.js", "");
     assert_true(has(fixture, "Cache-Control: public, max-age=300"));
     assert_true(has(fixture, "\r\n\r\nembed"));
 }
 
-static void test_only_what_the_manifest_names(void **state) {
+static void test_only_what_the_manifest_names(void **state)
+{
     struct fixture *fixture = *state;
     static const char *const paths[] = {"/secret", "/manifest.json", "/kit.js", "/kit-1.js.br", "/gone-1.js", "/"};
     for (size_t i = 0; i < MEMORY_COUNT(paths); i++) {
@@ -153,14 +164,16 @@ static void test_only_what_the_manifest_names(void **state) {
     assert_null(assets_name(fixture->assets, "odd"));
 }
 
-static void test_missing_folder(void **state) {
+static void test_missing_folder(void **state)
+{
     (void)state;
     struct assets *assets = assets_open("/nonexistent", TEXT(""));
     assert_null(assets_name(assets, "kit.js"));
     assets_free(assets);
 }
 
-int main(void) {
+int main(void)
+{
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_plain),

@@ -12,7 +12,8 @@
 
 #include "runtime/base/bounds.h"
 
-static void test_ids_are_found(void **state) {
+static void test_ids_are_found(void **state)
+{
     struct call_table table;
     (void)state;
     call_table_init(&table);
@@ -29,7 +30,8 @@ static void test_ids_are_found(void **state) {
 }
 
 /* True when the move ends the process, as a bug of ours should. */
-static bool move_aborts(enum call_state from, enum call_state to) {
+static bool move_aborts(enum call_state from, enum call_state to)
+{
     int status = 0;
     pid_t child = fork();
     if (child == 0) {
@@ -42,7 +44,8 @@ static bool move_aborts(enum call_state from, enum call_state to) {
     return WIFSIGNALED(status);
 }
 
-static void test_only_the_diagrams_moves(void **state) {
+static void test_only_the_diagrams_moves(void **state)
+{
     static const char *const legal[] = {"QS", "QD", "QC", "SQ", "SR", "SD", "SC", "RD", "RC", NULL};
     static const char letters[] = "QSRDC";
     (void)state;
@@ -57,7 +60,8 @@ static void test_only_the_diagrams_moves(void **state) {
     assert_string_equal(call_state_name(CALL_CANCELLED), "CANCELLED");
 }
 
-static struct call *finished_call(struct call_table *table, size_t bytes, uint64_t now_ms) {
+static struct call *finished_call(struct call_table *table, size_t bytes, uint64_t now_ms)
+{
     struct call *call = call_new(table, CALL_ON_READERS);
     call_move(call, CALL_CANCELLED);
     buffer_reserve(&call->transcript, bytes);
@@ -66,7 +70,8 @@ static struct call *finished_call(struct call_table *table, size_t bytes, uint64
     return call;
 }
 
-static void test_results_expire(void **state) {
+static void test_results_expire(void **state)
+{
     struct call_table table;
     (void)state;
     call_table_init(&table);
@@ -81,7 +86,8 @@ static void test_results_expire(void **state) {
     call_table_release(&table);
 }
 
-static void test_oldest_leaves_when_crowded(void **state) {
+static void test_oldest_leaves_when_crowded(void **state)
+{
     struct call_table table;
     (void)state;
     call_table_init(&table);
@@ -96,7 +102,8 @@ static void test_oldest_leaves_when_crowded(void **state) {
     call_table_release(&table);
 }
 
-static void test_watchers(void **state) {
+static void test_watchers(void **state)
+{
     struct call_table table;
     (void)state;
     call_table_init(&table);
@@ -111,7 +118,8 @@ static void test_watchers(void **state) {
     call_table_release(&table);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ids_are_found),  cmocka_unit_test(test_only_the_diagrams_moves),
         cmocka_unit_test(test_results_expire), cmocka_unit_test(test_oldest_leaves_when_crowded),

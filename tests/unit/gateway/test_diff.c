@@ -23,7 +23,8 @@ struct value {
     uint32_t count;
 };
 
-static struct value *value_from(const struct json *json, const struct json_node *node) {
+static struct value *value_from(const struct json *json, const struct json_node *node)
+{
     struct value *value = MEMORY_NEW(struct value);
     value->type = node->type;
     value->scalar = node->type == JSON_STRING ? json_string_copy(node) : text_copy(node->raw);
@@ -36,7 +37,8 @@ static struct value *value_from(const struct json *json, const struct json_node 
     return value;
 }
 
-static void value_free(struct value *value) {
+static void value_free(struct value *value)
+{
     for (uint32_t i = 0; i < value->count; i++) {
         free(value->keys[i]);
         value_free(value->items[i]);
@@ -47,7 +49,8 @@ static void value_free(struct value *value) {
     free(value);
 }
 
-static int find_item(const struct value *value, const char *key) {
+static int find_item(const struct value *value, const char *key)
+{
     for (uint32_t i = 0; i < value->count; i++)
         if (strcmp(value->keys[i], key) == 0)
             return (int)i;
@@ -55,7 +58,8 @@ static int find_item(const struct value *value, const char *key) {
 }
 
 /* Equal whatever the order of keys. */
-static bool values_equal(const struct value *a, const struct value *b) {
+static bool values_equal(const struct value *a, const struct value *b)
+{
     if (a->type != b->type || a->count != b->count)
         return false;
     if (a->type < JSON_ARRAY)
@@ -68,7 +72,8 @@ static bool values_equal(const struct value *a, const struct value *b) {
     return true;
 }
 
-static void put_item(struct value *parent, uint32_t at, const char *key, struct value *item, bool insert) {
+static void put_item(struct value *parent, uint32_t at, const char *key, struct value *item, bool insert)
+{
     if (insert) {
         assert_true(at <= parent->count && parent->count < 256);
         memmove(&parent->items[at + 1], &parent->items[at], (parent->count - at) * sizeof *parent->items);
@@ -82,7 +87,8 @@ static void put_item(struct value *parent, uint32_t at, const char *key, struct 
     parent->items[at] = item;
 }
 
-static void cut_item(struct value *parent, uint32_t at) {
+static void cut_item(struct value *parent, uint32_t at)
+{
     assert_true(at < parent->count);
     value_free(parent->items[at]);
     free(parent->keys[at]);
@@ -91,7 +97,8 @@ static void cut_item(struct value *parent, uint32_t at) {
     memmove(&parent->keys[at], &parent->keys[at + 1], (parent->count - at) * sizeof *parent->keys);
 }
 
-static struct value *appended(const struct value *old, const struct value *tail) {
+static struct value *appended(const struct value *old, const struct value *tail)
+{
     struct value *joined = MEMORY_NEW(struct value);
     assert_int_equal(old->type, JSON_STRING);
     joined->type = JSON_STRING;
@@ -102,7 +109,8 @@ static struct value *appended(const struct value *old, const struct value *tail)
     return joined;
 }
 
-static uint32_t step_index(struct value *parent, const struct json_node *step, bool adding) {
+static uint32_t step_index(struct value *parent, const struct json_node *step, bool adding)
+{
     MEMORY_AUTO char *key =
         step->type == JSON_STRING ? text_copy((struct text){step->raw.data + 1, step->raw.length - 2}) : NULL;
     int64_t index = 0;
@@ -120,7 +128,8 @@ static uint32_t step_index(struct value *parent, const struct json_node *step, b
     return (uint32_t)found;
 }
 
-static void apply_edit(struct value **root, const struct json *json, const struct json_node *edit) {
+static void apply_edit(struct value **root, const struct json *json, const struct json_node *edit)
+{
     const struct json_node *action = json_at(json, edit, 0), *path = json_at(json, edit, 1);
     struct value *parent = NULL, *item = value_from(json, json_at(json, edit, 2));
     MEMORY_AUTO char *name = json_string_copy(action);
@@ -158,7 +167,8 @@ static void apply_edit(struct value **root, const struct json *json, const struc
     }
 }
 
-static void check_round_trip(const char *before, const char *after) {
+static void check_round_trip(const char *before, const char *after)
+{
     struct buffer edits = BUFFER_EMPTY;
     struct json old = {0}, new = {0}, list = {0};
     diff_write_value(&edits, text_from(before), text_from(after));
@@ -180,7 +190,8 @@ static void check_round_trip(const char *before, const char *after) {
     buffer_release(&edits);
 }
 
-static void check_edits(const char *before, const char *after, const char *expected) {
+static void check_edits(const char *before, const char *after, const char *expected)
+{
     struct buffer edits = BUFFER_EMPTY;
     diff_write_value(&edits, text_from(before), text_from(after));
     assert_string_equal(edits.data, expected);
@@ -190,7 +201,8 @@ static void check_edits(const char *before, const char *after, const char *expec
 
 #define LONG "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
-static void test_each_rule(void **state) {
+static void test_each_rule(void **state)
+{
     (void)state;
     check_edits("1", "1", "[]");
     check_edits("\"1\"", "\"1 2\"", "[[\"append\",[],\" 2\"]]");
@@ -207,13 +219,15 @@ static void test_each_rule(void **state) {
                 "[[\"delete\",[\"old\"],null],[\"add\",[\"new\"],2]]");
 }
 
-static void test_never_longer_than_the_value(void **state) {
+static void test_never_longer_than_the_value(void **state)
+{
     (void)state;
     check_edits("[1,2,3,4]", "[5,6,7,8]", "[[\"replace\",[],[5,6,7,8]]]");
     check_edits("[1,2,3,4,5,6,7,8,9]", "[]", "[[\"replace\",[],[]]]");
 }
 
-static void test_text_is_cut_between_characters(void **state) {
+static void test_text_is_cut_between_characters(void **state)
+{
     (void)state;
     check_edits("\"h\xc3\xa9\"", "\"h\xc3\xa9\xf0\x9f\x8e\x88!\"", "[[\"append\",[],\"\xf0\x9f\x8e\x88!\"]]");
     check_edits("\"\\ud83c\\udf88\"", "\"\\ud83c\\udf88 up\"", "[[\"append\",[],\" up\"]]");
@@ -223,7 +237,8 @@ static void test_text_is_cut_between_characters(void **state) {
     check_edits("\"\\\\\"", "\"\\\\n\"", "[[\"append\",[],\"n\"]]");
 }
 
-static void test_frames(void **state) {
+static void test_frames(void **state)
+{
     struct buffer out = BUFFER_EMPTY;
     (void)state;
     assert_int_equal(diff_write_frame(&out, TEXT("[\"a\",1]"), TEXT("[\"ab\",1]")), 0);
@@ -238,7 +253,8 @@ static void test_frames(void **state) {
     buffer_release(&out);
 }
 
-static void test_large_values_are_replaced(void **state) {
+static void test_large_values_are_replaced(void **state)
+{
     struct buffer before = BUFFER_EMPTY, after = BUFFER_EMPTY, out = BUFFER_EMPTY;
     (void)state;
     buffer_byte(&before, '"');
@@ -254,7 +270,8 @@ static void test_large_values_are_replaced(void **state) {
     buffer_release(&out);
 }
 
-static void test_many_keys_do_not_cost_quadratic_time(void **state) {
+static void test_many_keys_do_not_cost_quadratic_time(void **state)
+{
     struct buffer before = BUFFER_EMPTY, after = BUFFER_EMPTY, out = BUFFER_EMPTY;
     (void)state;
     for (int i = 0; i < 12000; i++) {
@@ -272,12 +289,14 @@ static void test_many_keys_do_not_cost_quadratic_time(void **state) {
 
 /* Random trees that share a lot: the second is made from the seed of the first, slightly changed. */
 static unsigned random_state;
-static unsigned random_below(unsigned limit) {
+static unsigned random_below(unsigned limit)
+{
     random_state = random_state * 1664525u + 1013904223u;
     return (random_state >> 16) % limit;
 }
 
-static void write_random(struct buffer *out, int depth) {
+static void write_random(struct buffer *out, int depth)
+{
     static const char *const strings[] = {
         "\"\"", "\"a\"",  "\"ab\"", "\"ab \xf0\x9f\x8e\x88\"", "\"\\u00e9\\n\"", "null", "true", "false",
         "0",    "-1.5e3", "12"};
@@ -298,7 +317,8 @@ static void write_random(struct buffer *out, int depth) {
     buffer_byte(out, kind == 1 ? ']' : '}');
 }
 
-static void test_random_trees(void **state) {
+static void test_random_trees(void **state)
+{
     struct buffer before = BUFFER_EMPTY, after = BUFFER_EMPTY;
     (void)state;
     for (unsigned round = 0; round < 4000; round++) {
@@ -319,7 +339,8 @@ static void test_random_trees(void **state) {
     buffer_release(&after);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_rule),
         cmocka_unit_test(test_never_longer_than_the_value),

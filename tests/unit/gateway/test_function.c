@@ -20,7 +20,8 @@ static const char manifest[] =
     "\"concurrency_limit\":2,\"concurrency_id\":\"gpu\",\"trigger_mode\":\"always_last\"},"
     "{\"id\":3,\"api_name\":\"secret\",\"visibility\":\"private\",\"inputs\":[1],\"outputs\":[1]}]}";
 
-static void test_reads_everything(void **state) {
+static void test_reads_everything(void **state)
+{
     struct function_table table;
     (void)state;
     assert_int_equal(function_table_read(&table, text_from(manifest)), 0);
@@ -45,7 +46,8 @@ static void test_reads_everything(void **state) {
     function_table_release(&table);
 }
 
-static void test_groups_share_the_lowest_limit(void **state) {
+static void test_groups_share_the_lowest_limit(void **state)
+{
     struct function_table table;
     (void)state;
     assert_int_equal(function_table_read(&table, text_from(manifest)), 0);
@@ -58,7 +60,8 @@ static void test_groups_share_the_lowest_limit(void **state) {
     function_table_release(&table);
 }
 
-static void test_finds_by_name(void **state) {
+static void test_finds_by_name(void **state)
+{
     struct function_table table;
     (void)state;
     assert_int_equal(function_table_read(&table, text_from(manifest)), 0);
@@ -73,7 +76,8 @@ static void test_finds_by_name(void **state) {
     function_table_release(&table);
 }
 
-static void test_static_demo_has_none(void **state) {
+static void test_static_demo_has_none(void **state)
+{
     struct function_table table;
     (void)state;
     assert_int_equal(function_table_read(&table, TEXT("{\"sdk\":\"static\"}")), 0);
@@ -81,7 +85,8 @@ static void test_static_demo_has_none(void **state) {
     function_table_release(&table);
 }
 
-static void test_refuses_nonsense(void **state) {
+static void test_refuses_nonsense(void **state)
+{
     static const char *const wrong[] = {
         "", "[", "{\"functions\":3}", "{\"functions\":[{}]}", "{\"functions\":[{\"id\":0}]}",
         "{\"functions\":[{\"id\":1,\"inputs\":[\"x\"]}]}", "{\"functions\":[{\"id\":1,\"inputs\":7}]}",
@@ -102,7 +107,8 @@ static void test_refuses_nonsense(void **state) {
     }
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_everything),  cmocka_unit_test(test_groups_share_the_lowest_limit),
         cmocka_unit_test(test_finds_by_name),     cmocka_unit_test(test_static_demo_has_none),

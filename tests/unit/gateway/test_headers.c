@@ -12,29 +12,34 @@
 static struct site site;
 static struct buffer lines;
 
-static const char *write(enum headers_surface surface, const struct headers_policy *policy) {
+static const char *write(enum headers_surface surface, const struct headers_policy *policy)
+{
     buffer_clear(&lines);
     headers_write(&site, surface, policy, &lines);
     return lines.data;
 }
 
-static bool has(const char *part) {
+static bool has(const char *part)
+{
     return strstr(lines.data, part) != NULL;
 }
 
-static int count(const char *part) {
+static int count(const char *part)
+{
     int found = 0;
     for (const char *place = lines.data; (place = strstr(place, part)); place++)
         found++;
     return found;
 }
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     (void)state;
     return site_init(&site, "localhost", "", "", 7860);
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     (void)state;
     site_release(&site);
     buffer_release(&lines);
@@ -42,7 +47,8 @@ static int teardown(void **state) {
 }
 
 /* Whatever the surface: finished lines, each name once, and nothing is guessed from the contents. */
-static void test_every_surface(void **state) {
+static void test_every_surface(void **state)
+{
     (void)state;
     for (int surface = 0; surface < HEADERS_COUNT; surface++) {
         struct text rest = text_from(write((enum headers_surface)surface, NULL));
@@ -60,7 +66,8 @@ static void test_every_surface(void **state) {
     }
 }
 
-static void test_site(void **state) {
+static void test_site(void **state)
+{
     (void)state;
     write(HEADERS_SITE, NULL);
     assert_true(has("default-src 'none'"));
@@ -72,14 +79,16 @@ static void test_site(void **state) {
     assert_false(has("Strict-Transport-Security"));
 }
 
-static void test_files_of_strangers_have_no_rights(void **state) {
+static void test_files_of_strangers_have_no_rights(void **state)
+{
     (void)state;
     write(HEADERS_SITE_FILE, NULL);
     assert_true(has("Content-Security-Policy: sandbox; default-src 'none'"));
     assert_false(has("allow-"));
 }
 
-static void test_demo(void **state) {
+static void test_demo(void **state)
+{
     (void)state;
     write(HEADERS_DEMO, NULL);
     assert_true(has("Access-Control-Allow-Origin: *"));
@@ -89,7 +98,8 @@ static void test_demo(void **state) {
     assert_false(has("X-Frame-Options"));
 }
 
-static void test_path_address_is_an_opaque_origin(void **state) {
+static void test_path_address_is_an_opaque_origin(void **state)
+{
     (void)state;
     write(HEADERS_PATH, NULL);
     assert_true(has("Content-Security-Policy: sandbox allow-scripts"));
@@ -97,7 +107,8 @@ static void test_path_address_is_an_opaque_origin(void **state) {
     assert_false(has("allow-top-navigation"));
 }
 
-static void test_embedding(void **state) {
+static void test_embedding(void **state)
+{
     struct headers_policy policy = {.embedding_disabled = true};
     (void)state;
     write(HEADERS_DEMO, &policy);
@@ -110,7 +121,8 @@ static void test_embedding(void **state) {
     assert_false(has("x\""));
 }
 
-static void test_isolation_on_request(void **state) {
+static void test_isolation_on_request(void **state)
+{
     struct headers_policy policy = {.isolated = true};
     (void)state;
     write(HEADERS_DEMO_STATIC, &policy);
@@ -118,7 +130,8 @@ static void test_isolation_on_request(void **state) {
     assert_true(has("Cross-Origin-Opener-Policy: same-origin"));
 }
 
-static void test_tls(void **state) {
+static void test_tls(void **state)
+{
     (void)state;
     site_release(&site);
     assert_int_equal(site_init(&site, "hub.example", "demos.example", "https://hub.example", 7860), 0);
@@ -127,7 +140,8 @@ static void test_tls(void **state) {
     assert_true(has("https://*.demos.example:443"));
 }
 
-static void test_origins(void **state) {
+static void test_origins(void **state)
+{
     static const char *const good[] = {"https://a.example", "http://a.example:8080", "a.example", "*.a.example",
                                        "https://*.a.example"};
     static const char *const bad[] = {"", "*", "https://", "a b", "a;b", "'self'", "https://a/b", "a\r\nb", "data:"};
@@ -141,7 +155,8 @@ static void test_origins(void **state) {
     assert_false(headers_is_owned(TEXT("content-type")));
 }
 
-int main(void) {
+int main(void)
+{
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_every_surface),

@@ -17,19 +17,22 @@ static const char manifest[] =
 
 static struct function_table table;
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     (void)state;
     return function_table_read(&table, text_from(manifest));
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     (void)state;
     function_table_release(&table);
     return 0;
 }
 
 /* The worker's data for a body, or its problems. */
-static void expect(const char *body, bool named, const char *data, const char *problem) {
+static void expect(const char *body, bool named, const char *data, const char *problem)
+{
     struct input input;
     struct input_result result;
     const char *sentence = NULL;
@@ -54,7 +57,8 @@ static void expect(const char *body, bool named, const char *data, const char *p
     "x.png\",\"size\":3,\"meta\":{\"_type\":\"gradio.FileData\"}}"
 #define FILE_OUT "{\"path\":\"/f/ab/x.png\",\"orig_name\":\"x.png\",\"meta\":{\"_type\":\"gradio.FileData\"}}"
 
-static void test_positional(void **state) {
+static void test_positional(void **state)
+{
     (void)state;
     expect("{\"data\":[null,\"Bob\",null,4]}", false, "[null,\"Bob\",null,4]", NULL);
     expect("{\"data\":[null,\"Bob\",{\"mine\":1},4]}", false, "[null,\"Bob\",null,4]", NULL);
@@ -64,7 +68,8 @@ static void test_positional(void **state) {
     expect("{}", false, NULL, "\"parameter_name\":\"image\"");
 }
 
-static void test_named(void **state) {
+static void test_named(void **state)
+{
     (void)state;
     expect("{\"image\":null,\"param_3\":4}", true, "[null,\"world\",null,4]", NULL);
     expect("{\"image\":null,\"name\":\"\",\"param_3\":4,\"session_hash\":\"s\"}", true, "[null,\"\",null,4]", NULL);
@@ -72,7 +77,8 @@ static void test_named(void **state) {
     expect("{\"image\":null}", true, NULL, "missing");
 }
 
-static void test_files(void **state) {
+static void test_files(void **state)
+{
     (void)state;
     expect("{\"data\":[" FILE_IN ",\"a\",null,4]}", false, "[" FILE_OUT ",\"a\",null,4]", NULL);
     expect("{\"data\":[{\"background\":" FILE_IN ",\"layers\":[" FILE_IN "]},\"a\",null,4]}", false,
@@ -88,7 +94,8 @@ static void test_files(void **state) {
     expect("{\"data\":[null,{\"path\":\"/x\"},null,4]}", false, "[null,{\"path\":\"/x\"},null,4]", NULL);
 }
 
-static void test_handles_are_collected(void **state) {
+static void test_handles_are_collected(void **state)
+{
     struct input input;
     struct input_result result;
     const char *sentence;
@@ -101,7 +108,8 @@ static void test_handles_are_collected(void **state) {
     input_release(&input);
 }
 
-static void test_too_many_files(void **state) {
+static void test_too_many_files(void **state)
+{
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
     (void)state;
     buffer_string(&body, "{\"data\":[[");
@@ -111,7 +119,8 @@ static void test_too_many_files(void **state) {
     expect(body.data, false, NULL, "Too many files");
 }
 
-static void test_members(void **state) {
+static void test_members(void **state)
+{
     struct input input;
     const char *sentence;
     (void)state;
@@ -127,7 +136,8 @@ static void test_members(void **state) {
     input_release(&input);
 }
 
-static void test_refused_bodies(void **state) {
+static void test_refused_bodies(void **state)
+{
     static const char *const wrong[][2] = {
         {"", "JSON object"}, {"[]", "JSON object"}, {"{", "JSON object"}, {"{\"data\":{}}", "array"},
         {"{\"fn_index\":\"1\"}", "number"}, {"{\"fn_index\":-1}", "number"}, {"{\"session_hash\":3}", "session_hash"},
@@ -143,7 +153,8 @@ static void test_refused_bodies(void **state) {
     }
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_positional), cmocka_unit_test(test_named),
         cmocka_unit_test(test_files),      cmocka_unit_test(test_handles_are_collected),

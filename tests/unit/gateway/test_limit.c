@@ -11,11 +11,13 @@
 #include "runtime/base/bounds.h"
 #include "runtime/base/error.h"
 
-static void address_of(const char *text, unsigned char address[16]) {
+static void address_of(const char *text, unsigned char address[16])
+{
     assert_int_equal(limit_parse_address(text_from(text), address), 0);
 }
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     setenv("VITRINE_LIMIT_REQUESTS_PER_SECOND", "10", 1);
     setenv("VITRINE_LIMIT_JOINS_PER_SECOND", "1", 1);
     setenv("VITRINE_LIMIT_SIGN_INS_PER_MINUTE", "0", 1);
@@ -24,7 +26,8 @@ static int setup(void **state) {
     return 0;
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     limit_free(*state);
     return 0;
 }
@@ -37,7 +40,8 @@ static unsigned take_many(struct limit_table *table, const unsigned char address
     return taken;
 }
 
-static void test_bucket_empties_and_fills(void **state) {
+static void test_bucket_empties_and_fills(void **state)
+{
     struct limit_table *table = *state;
     unsigned char address[16];
     address_of("10.0.0.1", address);
@@ -47,7 +51,8 @@ static void test_bucket_empties_and_fills(void **state) {
     assert_int_equal(take_many(table, address, 100, 100000), 20);
 }
 
-static void test_addresses_do_not_share(void **state) {
+static void test_addresses_do_not_share(void **state)
+{
     struct limit_table *table = *state;
     unsigned char one[16], two[16];
     address_of("10.0.0.1", one);
@@ -63,7 +68,8 @@ static void test_addresses_do_not_share(void **state) {
     assert_int_equal(take_many(table, two, 100, 1000), 20);
 }
 
-static void test_kinds_and_scopes_do_not_share(void **state) {
+static void test_kinds_and_scopes_do_not_share(void **state)
+{
     struct limit_table *table = *state;
     unsigned char address[16];
     address_of("10.0.0.1", address);
@@ -74,7 +80,8 @@ static void test_kinds_and_scopes_do_not_share(void **state) {
     assert_int_equal(limit_take(table, LIMIT_REQUEST, address, 0, 1000), 0);
 }
 
-static void test_zero_means_no_limit(void **state) {
+static void test_zero_means_no_limit(void **state)
+{
     struct limit_table *table = *state;
     unsigned char address[16];
     address_of("10.0.0.1", address);
@@ -82,7 +89,8 @@ static void test_zero_means_no_limit(void **state) {
         assert_int_equal(limit_take(table, LIMIT_SIGN_IN, address, 0, 1000), 0);
 }
 
-static void test_waiting_time(void **state) {
+static void test_waiting_time(void **state)
+{
     struct limit_table *table = *state;
     unsigned char address[16];
     address_of("10.0.0.1", address);
@@ -93,7 +101,8 @@ static void test_waiting_time(void **state) {
     assert_int_equal(limit_take(table, LIMIT_PUSH, address, 0, 1000 + wait * 1000), 0);
 }
 
-static void test_connections(void **state) {
+static void test_connections(void **state)
+{
     struct limit_table *table = *state;
     unsigned char address[16], other[16];
     address_of("10.0.0.1", address);
@@ -107,7 +116,8 @@ static void test_connections(void **state) {
 }
 
 /* More addresses than fit: old ones are forgotten, connections are not. */
-static void test_bounded(void **state) {
+static void test_bounded(void **state)
+{
     struct limit_table *table = *state;
     unsigned char address[16], holder[16];
     address_of("10.0.0.1", address);
@@ -121,7 +131,8 @@ static void test_bounded(void **state) {
     assert_false(limit_enter(table, holder));
 }
 
-static void test_addresses_as_text(void **state) {
+static void test_addresses_as_text(void **state)
+{
     unsigned char address[16];
     char text[48];
     (void)state;
@@ -139,7 +150,8 @@ static void test_addresses_as_text(void **state) {
     assert_int_equal(limit_parse_address(TEXT("unknown"), address), ERROR_INVALID);
 }
 
-static void client_of(const char *forwarded, const char *trusted, char text[48]) {
+static void client_of(const char *forwarded, const char *trusted, char text[48])
+{
     static struct http_head_parser parser;
     struct buffer BUFFER_AUTO bytes = BUFFER_EMPTY;
     unsigned char proxy[16], address[16];
@@ -155,7 +167,8 @@ static void client_of(const char *forwarded, const char *trusted, char text[48])
     limit_format_address(address, text);
 }
 
-static void test_forwarded_addresses(void **state) {
+static void test_forwarded_addresses(void **state)
+{
     char text[48];
     (void)state;
     client_of("1.2.3.4", NULL, text);
@@ -168,7 +181,8 @@ static void test_forwarded_addresses(void **state) {
     assert_string_equal(text, "127.0.0.1");
 }
 
-static void test_environment(void **state) {
+static void test_environment(void **state)
+{
     (void)state;
     setenv("VITRINE_LIMIT_TESTED", "42", 1);
     assert_int_equal(limit_environment("TESTED", 7), 42);
@@ -178,7 +192,8 @@ static void test_environment(void **state) {
     assert_int_equal(limit_environment("TESTED", 7), 7);
 }
 
-int main(void) {
+int main(void)
+{
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_bucket_empties_and_fills),

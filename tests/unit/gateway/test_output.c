@@ -13,12 +13,14 @@
 
 static struct buffer out;
 
-static void expect(const char *expected) {
+static void expect(const char *expected)
+{
     assert_string_equal(out.data, expected);
     buffer_clear(&out);
 }
 
-static void test_messages(void **state) {
+static void test_messages(void **state)
+{
     struct output_times times = {0.0125, 0.011};
     (void)state;
     output_write_estimation(&out, ID, 0, 1);
@@ -46,7 +48,8 @@ static void test_messages(void **state) {
            "\"success\":true,\"title\":null}");
 }
 
-static void test_failures(void **state) {
+static void test_failures(void **state)
+{
     (void)state;
     output_write_error(&out, "Cancelled", "Cancelled", false);
     expect("{\"error\":\"Cancelled\",\"title\":\"Cancelled\",\"visible\":false,\"duration\":null}");
@@ -63,13 +66,15 @@ static void test_failures(void **state) {
     expect("{\"detail\":\"Say \\\"why\\\".\"}");
 }
 
-static void test_frames(void **state) {
+static void test_frames(void **state)
+{
     (void)state;
     output_write_frame(&out, "complete", TEXT("[\"x\"]"));
     expect("event: complete\ndata: [\"x\"]\n\n");
 }
 
-static void test_updates_become_values(void **state) {
+static void test_updates_become_values(void **state)
+{
     (void)state;
     output_write_plain(&out, TEXT("[{\"__type__\":\"update\",\"value\":[1],\"visible\":false},\"a\"]"));
     expect("[[1],\"a\"]");
@@ -79,7 +84,8 @@ static void test_updates_become_values(void **state) {
     expect("[\"__type__\",{\"__type__\":\"other\",\"value\":1}]");
 }
 
-static void test_what_a_worker_may_send(void **state) {
+static void test_what_a_worker_may_send(void **state)
+{
     (void)state;
     assert_true(output_is_data(TEXT("[]")));
     assert_true(output_is_data(TEXT("[\"a\\nb\"]")));
@@ -93,7 +99,8 @@ static void test_what_a_worker_may_send(void **state) {
     assert_false(output_is_object(TEXT("{\"a\":1}\n\ndata: {}")));
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_failures),

@@ -20,7 +20,8 @@ struct fixture {
     struct queue queue;
 };
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     struct fixture *fixture = MEMORY_NEW(struct fixture);
     assert_int_equal(function_table_read(&fixture->functions, text_from(manifest)), 0);
     call_table_init(&fixture->calls);
@@ -29,7 +30,8 @@ static int setup(void **state) {
     return 0;
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     struct fixture *fixture = *state;
     call_table_release(&fixture->calls);
     queue_release(&fixture->queue);
@@ -38,18 +40,21 @@ static int teardown(void **state) {
     return 0;
 }
 
-static struct call *push(struct fixture *fixture, int function) {
+static struct call *push(struct fixture *fixture, int function)
+{
     struct call *call = call_new(&fixture->calls, CALL_ON_SESSION);
     call->function = function_by_id(&fixture->functions, function);
     return queue_push(&fixture->queue, call) ? call : NULL;
 }
 
-static void finish(struct fixture *fixture, struct call *call) {
+static void finish(struct fixture *fixture, struct call *call)
+{
     queue_leave(&fixture->queue, call);
     call_free(&fixture->calls, call);
 }
 
-static void test_limits_per_group(void **state) {
+static void test_limits_per_group(void **state)
+{
     struct fixture *fixture = *state;
     struct call *a = push(fixture, 1), *b = push(fixture, 1), *c = push(fixture, 2), *d = push(fixture, 3),
                  *e = push(fixture, 2);
@@ -67,7 +72,8 @@ static void test_limits_per_group(void **state) {
     assert_int_equal(b->state, CALL_STARTING);
 }
 
-static void test_the_line_is_bounded(void **state) {
+static void test_the_line_is_bounded(void **state)
+{
     struct fixture *fixture = *state;
     for (int i = 0; i < 5; i++)
         assert_non_null(push(fixture, 1));
@@ -76,7 +82,8 @@ static void test_the_line_is_bounded(void **state) {
     assert_non_null(push(fixture, 2));
 }
 
-static void test_return_goes_to_the_front(void **state) {
+static void test_return_goes_to_the_front(void **state)
+{
     struct fixture *fixture = *state;
     struct call *a = push(fixture, 1), *b = push(fixture, 1);
     assert_ptr_equal(queue_next(&fixture->queue), a);
@@ -90,12 +97,14 @@ static void test_return_goes_to_the_front(void **state) {
     assert_int_equal(fixture->queue.running, 0);
 }
 
-static void count_rank(void *context, struct call *call, uint32_t rank) {
+static void count_rank(void *context, struct call *call, uint32_t rank)
+{
     uint32_t *seen = context;
     seen[call->function->id] += 1 + 10 * rank;
 }
 
-static void test_ranks(void **state) {
+static void test_ranks(void **state)
+{
     struct fixture *fixture = *state;
     uint32_t seen[4] = {0};
     push(fixture, 1);
@@ -110,7 +119,8 @@ static void test_ranks(void **state) {
 
 #define QUEUE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         QUEUE_TEST(test_limits_per_group), QUEUE_TEST(test_the_line_is_bounded),
         QUEUE_TEST(test_return_goes_to_the_front), QUEUE_TEST(test_ranks),

@@ -21,24 +21,28 @@ struct world {
     bool slow;
 };
 
-static int world_write(void *context, uint64_t stream, struct text frames) {
+static int world_write(void *context, uint64_t stream, struct text frames)
+{
     struct world *world = context;
     buffer_format(&world->seen, "%u<" TEXT_FORMAT, (unsigned)stream, TEXT_ARGUMENT(frames));
     return world->slow ? ERROR_AGAIN : 0;
 }
 
-static void world_end(void *context, uint64_t stream) {
+static void world_end(void *context, uint64_t stream)
+{
     struct world *world = context;
     buffer_format(&world->seen, "%u.end\n", (unsigned)stream);
 }
 
-static void world_resume(void *context, struct session_hold *hold) {
+static void world_resume(void *context, struct session_hold *hold)
+{
     struct world *world = context;
     (void)hold;
     buffer_string(&world->seen, "resume\n");
 }
 
-static void world_abandon(void *context, struct session *session) {
+static void world_abandon(void *context, struct session *session)
+{
     struct world *world = context;
     struct call *call;
     LIST_EACH(call, &session->calls, struct call, in_session) {
@@ -48,12 +52,14 @@ static void world_abandon(void *context, struct session *session) {
     }
 }
 
-static void world_flush(void *context, struct session *session) {
+static void world_flush(void *context, struct session *session)
+{
     (void)context;
     (void)session;
 }
 
-static void world_save(void *context, struct session *session) {
+static void world_save(void *context, struct session *session)
+{
     struct world *world = context;
     buffer_format(&world->seen, "save %s ", session->name);
     session_write_state(session, &world->seen);
@@ -65,7 +71,8 @@ static const struct session_actions world_actions = {
     .abandon = world_abandon, .flush = world_flush, .save = world_save,
 };
 
-static int world_setup(void **state) {
+static int world_setup(void **state)
+{
     struct world *world = MEMORY_NEW(struct world);
     session_table_init(&world->table, &world_actions, world);
     call_table_init(&world->calls);
@@ -73,7 +80,8 @@ static int world_setup(void **state) {
     return 0;
 }
 
-static int world_teardown(void **state) {
+static int world_teardown(void **state)
+{
     struct world *world = *state;
     call_table_release(&world->calls);
     session_table_release(&world->table);
@@ -89,21 +97,24 @@ static int world_teardown(void **state) {
         buffer_clear(&(world)->seen);                                                        \
     } while (0)
 
-static struct call *add_call(struct world *world, struct session *session, uint64_t now_ms) {
+static struct call *add_call(struct world *world, struct session *session, uint64_t now_ms)
+{
     struct call *call = call_new(&world->calls, CALL_ON_SESSION);
     call->joined_us = now_ms * 1000;
     assert_true(session_add_call(session, call));
     return call;
 }
 
-static void end_call(struct world *world, struct session *session, struct call *call, uint64_t now_ms) {
+static void end_call(struct world *world, struct session *session, struct call *call, uint64_t now_ms)
+{
     session_remove_call(session, call, now_ms);
     call_free(&world->calls, call);
 }
 
 #define CLOSE "data: {\"msg\":\"close_stream\",\"event_id\":null}\n\n"
 
-static void test_names(void **state) {
+static void test_names(void **state)
+{
     char long_name[BOUNDS_SESSION_HASH_BYTES + 1];
     (void)state;
     memset(long_name, 'a', sizeof long_name);
@@ -116,7 +127,8 @@ static void test_names(void **state) {
     assert_false(session_is_name(TEXT("a b")));
 }
 
-static void test_messages_wait_for_the_stream(void **state) {
+static void test_messages_wait_for_the_stream(void **state)
+{
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
     struct call *call = add_call(world, session, 1000);
@@ -131,7 +143,8 @@ static void test_messages_wait_for_the_stream(void **state) {
     expect_seen(world, "");
 }
 
-static void test_closing_handshake(void **state) {
+static void test_closing_handshake(void **state)
+{
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
     struct session_hold hold = {0};
@@ -157,7 +170,8 @@ static void test_closing_handshake(void **state) {
     assert_null(session_find(&world->table, 7, TEXT("s")));
 }
 
-static void test_closing_falls_back(void **state) {
+static void test_closing_falls_back(void **state)
+{
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
     struct call *call = add_call(world, session, 0);
@@ -170,7 +184,8 @@ static void test_closing_falls_back(void **state) {
     assert_null(session_find(&world->table, 7, TEXT("s")));
 }
 
-static void test_stop_closes_streams(void **state) {
+static void test_stop_closes_streams(void **state)
+{
     struct world *world = *state;
     struct session *idle = session_need(&world->table, 7, TEXT("idle")),
                    *busy = session_need(&world->table, 7, TEXT("busy"));
@@ -184,7 +199,8 @@ static void test_stop_closes_streams(void **state) {
     expect_seen(world, "6<" CLOSE);
 }
 
-static void test_newest_stream_wins(void **state) {
+static void test_newest_stream_wins(void **state)
+{
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
     struct call *call = add_call(world, session, 0);
@@ -197,7 +213,8 @@ static void test_newest_stream_wins(void **state) {
     end_call(world, session, call, 12);
 }
 
-static void test_new_stream_while_closing_frees_held_calls(void **state) {
+static void test_new_stream_while_closing_frees_held_calls(void **state)
+{
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
     struct session_hold hold = {0};
@@ -209,7 +226,8 @@ static void test_new_stream_while_closing_frees_held_calls(void **state) {
     expect_seen(world, "resume\n5.end\n");
 }
 
-static void test_nobody_listens(void **state) {
+static void test_nobody_listens(void **state)
+{
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
     add_call(world, session, 1000);
@@ -222,7 +240,8 @@ static void test_nobody_listens(void **state) {
     assert_null(session_find(&world->table, 7, TEXT("s")));
 }
 
-static void test_a_stream_in_time_saves_the_calls(void **state) {
+static void test_a_stream_in_time_saves_the_calls(void **state)
+{
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
     struct call *call = add_call(world, session, 1000);
@@ -235,7 +254,8 @@ static void test_a_stream_in_time_saves_the_calls(void **state) {
     end_call(world, session, call, 30000);
 }
 
-static void test_slow_client(void **state) {
+static void test_slow_client(void **state)
+{
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
     struct call *call = add_call(world, session, 0);
@@ -255,7 +275,8 @@ static void test_slow_client(void **state) {
     end_call(world, session, call, 20);
 }
 
-static void test_what_waits_is_bounded(void **state) {
+static void test_what_waits_is_bounded(void **state)
+{
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
     struct call *call = add_call(world, session, 0);
@@ -269,7 +290,8 @@ static void test_what_waits_is_bounded(void **state) {
     end_call(world, session, call, 0);
 }
 
-static void test_counts_are_bounded(void **state) {
+static void test_counts_are_bounded(void **state)
+{
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
     struct session_hold holds[BOUNDS_SESSION_HELD_JOINS + 1] = {0};
@@ -286,7 +308,8 @@ static void test_counts_are_bounded(void **state) {
     assert_int_equal(session->held_count, 0);
 }
 
-static void test_values_between_calls(void **state) {
+static void test_values_between_calls(void **state)
+{
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
     struct call *call = add_call(world, session, 0);
@@ -309,7 +332,8 @@ static void test_values_between_calls(void **state) {
     assert_int_equal(world->table.state_bytes, 0);
 }
 
-static void test_values_are_bounded_and_loaded(void **state) {
+static void test_values_are_bounded_and_loaded(void **state)
+{
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
     MEMORY_AUTO char *large = memory_alloc(1, BOUNDS_SESSION_STATE_BYTES);
@@ -326,7 +350,8 @@ static void test_values_are_bounded_and_loaded(void **state) {
     session_load_state(session, TEXT("{"));
 }
 
-static void test_unsaved_values_are_saved_at_the_end(void **state) {
+static void test_unsaved_values_are_saved_at_the_end(void **state)
+{
     struct world *world = *state;
     struct session *session = session_need(&world->table, 7, TEXT("s"));
     assert_int_equal(session_set_state(session, 1, TEXT("2"), 0), 0);
@@ -336,7 +361,8 @@ static void test_unsaved_values_are_saved_at_the_end(void **state) {
 
 #define SESSION_TEST(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),
         SESSION_TEST(test_messages_wait_for_the_stream),

@@ -15,7 +15,8 @@ struct row {
     const char *label;
 };
 
-static void check(const struct site *site, const struct row *rows, size_t count) {
+static void check(const struct site *site, const struct row *rows, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         struct text label = {0};
         enum site_kind kind = site_classify(site, text_from(rows[i].host), &label);
@@ -27,7 +28,8 @@ static void check(const struct site *site, const struct row *rows, size_t count)
     }
 }
 
-static void test_laptop(void **state) {
+static void test_laptop(void **state)
+{
     static const struct row rows[] = {
         {"localhost:7860", SITE_SELF, NULL},
         {"localhost", SITE_SELF, NULL},
@@ -62,7 +64,8 @@ static void test_laptop(void **state) {
     site_release(&site);
 }
 
-static void test_behind_a_proxy(void **state) {
+static void test_behind_a_proxy(void **state)
+{
     static const struct row rows[] = {
         {"hub.example", SITE_SELF, NULL},
         {"hub.example:443", SITE_SELF, NULL},
@@ -82,7 +85,8 @@ static void test_behind_a_proxy(void **state) {
     site_release(&site);
 }
 
-static void test_addresses_have_no_demo_hosts(void **state) {
+static void test_addresses_have_no_demo_hosts(void **state)
+{
     struct site site;
     (void)state;
     assert_int_equal(site_init(&site, "192.168.1.5", "", "", 80), 0);
@@ -90,7 +94,8 @@ static void test_addresses_have_no_demo_hosts(void **state) {
     site_release(&site);
 }
 
-static void test_impossible_urls(void **state) {
+static void test_impossible_urls(void **state)
+{
     static const char *const urls[] = {"ftp://a", "http://", "https://a/b", "a.example", "http://a:", "http://a:99999"};
     (void)state;
     for (size_t i = 0; i < MEMORY_COUNT(urls); i++) {
@@ -100,7 +105,8 @@ static void test_impossible_urls(void **state) {
     }
 }
 
-static void test_origins_and_labels(void **state) {
+static void test_origins_and_labels(void **state)
+{
     struct site site;
     char origin[40];
     struct buffer BUFFER_AUTO label = BUFFER_EMPTY;
@@ -117,7 +123,8 @@ static void test_origins_and_labels(void **state) {
     site_release(&site);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_laptop),
         cmocka_unit_test(test_behind_a_proxy),

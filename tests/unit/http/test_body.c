@@ -11,14 +11,16 @@
 #include "runtime/base/error.h"
 #include "runtime/base/memory.h"
 
-static struct http_body chunked_body(void) {
+static struct http_body chunked_body(void)
+{
     struct http_body body;
     http_body_init_request(&body, &(struct http_head){.chunked = true, .content_length = -1});
     return body;
 }
 
 /* Feeds bytes in pieces of `step`: the last result, the contents in `out`, what is left over in `*ret_rest`. */
-static int feed(struct http_body *body, struct text bytes, size_t step, struct buffer *out, struct text *ret_rest) {
+static int feed(struct http_body *body, struct text bytes, size_t step, struct buffer *out, struct text *ret_rest)
+{
     int result = HTTP_BODY_MORE;
     while (bytes.length && result >= 0 && result != HTTP_BODY_END) {
         struct text part = text_head(bytes, step), piece = {0};
@@ -34,7 +36,8 @@ static int feed(struct http_body *body, struct text bytes, size_t step, struct b
     return result;
 }
 
-static void test_length(void **state) {
+static void test_length(void **state)
+{
     (void)state;
     for (size_t step = 1; step < 9; step++) {
         struct http_body body;
@@ -48,7 +51,8 @@ static void test_length(void **state) {
     }
 }
 
-static void test_no_body(void **state) {
+static void test_no_body(void **state)
+{
     (void)state;
     struct http_body body;
     struct text rest = TEXT("GET"), piece;
@@ -57,7 +61,8 @@ static void test_no_body(void **state) {
     assert_int_equal(rest.length, 3);
 }
 
-static void test_chunks(void **state) {
+static void test_chunks(void **state)
+{
     (void)state;
     struct text bytes = TEXT("5\r\nhello\r\n6;ext=1;q=\"a\\\"b\";flag\r\n world\r\n00A\r\n0123456789\r\n0\r\nX-T: 1\r\n"
                              "Y: \r\n\r\nNEXT");
@@ -71,7 +76,8 @@ static void test_chunks(void **state) {
     }
 }
 
-static void test_refused_chunks(void **state) {
+static void test_refused_chunks(void **state)
+{
     (void)state;
     static const char *const refused[] = {
         "\r\n",           "g\r\n",           " 5\r\nhello",    "5 \r\nhello",      "+5\r\nhello",     "-5\r\nhello",
@@ -91,7 +97,8 @@ static void test_refused_chunks(void **state) {
     }
 }
 
-static void test_limits(void **state) {
+static void test_limits(void **state)
+{
     (void)state;
     struct buffer BUFFER_AUTO bytes = BUFFER_EMPTY, out = BUFFER_EMPTY;
     struct text rest;
@@ -117,7 +124,8 @@ static void test_limits(void **state) {
 }
 
 /* Many chunks without extensions are nobody's attack: no limit is passed. */
-static void test_many_chunks(void **state) {
+static void test_many_chunks(void **state)
+{
     (void)state;
     struct buffer BUFFER_AUTO bytes = BUFFER_EMPTY, out = BUFFER_EMPTY;
     struct text rest;
@@ -129,7 +137,8 @@ static void test_many_chunks(void **state) {
     assert_int_equal(out.length, 20000);
 }
 
-static void test_response_framing(void **state) {
+static void test_response_framing(void **state)
+{
     (void)state;
     struct http_body body;
     http_body_init_response(&body, &(struct http_head){.content_length = 9}, true);
@@ -142,7 +151,8 @@ static void test_response_framing(void **state) {
     assert_int_equal(body.kind, HTTP_BODY_CHUNKED);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_length),          cmocka_unit_test(test_no_body),
         cmocka_unit_test(test_chunks),          cmocka_unit_test(test_refused_chunks),

@@ -24,7 +24,8 @@ struct fixture {
     bool pause_on_data, free_on_end, free_on_head;
 };
 
-static void on_head(void *context, const struct http_head *head) {
+static void on_head(void *context, const struct http_head *head)
+{
     struct fixture *fixture = context;
     fixture->heads++;
     fixture->status = head->status;
@@ -34,14 +35,16 @@ static void on_head(void *context, const struct http_head *head) {
     }
 }
 
-static void on_data(void *context, struct text data) {
+static void on_data(void *context, struct text data)
+{
     struct fixture *fixture = context;
     buffer_text(&fixture->body, data);
     if (fixture->pause_on_data)
         http_client_pause(fixture->client);
 }
 
-static void on_end(void *context) {
+static void on_end(void *context)
+{
     struct fixture *fixture = context;
     fixture->ends++;
     if (fixture->free_on_end) {
@@ -50,11 +53,13 @@ static void on_end(void *context) {
     }
 }
 
-static void on_drain(void *context) {
+static void on_drain(void *context)
+{
     ((struct fixture *)context)->drains++;
 }
 
-static void on_error(void *context, int code) {
+static void on_error(void *context, int code)
+{
     struct fixture *fixture = context;
     fixture->errors++;
     fixture->code = code;
@@ -62,7 +67,8 @@ static void on_error(void *context, int code) {
 
 static const struct http_client_handler handler = {on_head, on_data, on_end, on_drain, on_error};
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     struct fixture *fixture = MEMORY_NEW(struct fixture);
     int pair[2];
     assert_int_equal(fd_socket_pair(SOCK_STREAM, 1, pair), 0);
@@ -73,7 +79,8 @@ static int setup(void **state) {
     return 0;
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     struct fixture *fixture = *state;
     http_client_free(fixture->client);
     event_base_free(fixture->base);
@@ -85,7 +92,8 @@ static int teardown(void **state) {
     return 0;
 }
 
-static void turn(struct fixture *fixture) {
+static void turn(struct fixture *fixture)
+{
     char bytes[65536];
     for (int i = 0; i < 4; i++) {
         event_base_loop(fixture->base, EVLOOP_NONBLOCK);
@@ -95,7 +103,8 @@ static void turn(struct fixture *fixture) {
     }
 }
 
-static void start(struct fixture *fixture, const char *method, int64_t length) {
+static void start(struct fixture *fixture, const char *method, int64_t length)
+{
     buffer_clear(&fixture->request);
     buffer_clear(&fixture->body);
     http_client_start(fixture->client,
@@ -107,22 +116,26 @@ static void start(struct fixture *fixture, const char *method, int64_t length) {
     turn(fixture);
 }
 
-static void answer(struct fixture *fixture, const char *bytes) {
+static void answer(struct fixture *fixture, const char *bytes)
+{
     assert_int_equal(send(fixture->server, bytes, strlen(bytes), MSG_NOSIGNAL), (ssize_t)strlen(bytes));
     turn(fixture);
 }
 
-static void hang_up(struct fixture *fixture) {
+static void hang_up(struct fixture *fixture)
+{
     close(fixture->server);
     fixture->server = -1;
     turn(fixture);
 }
 
-static void assert_body(struct fixture *fixture, const char *expected) {
+static void assert_body(struct fixture *fixture, const char *expected)
+{
     assert_true(text_equal(buffer_view(&fixture->body), text_from(expected)));
 }
 
-static void test_kept_between_calls(void **state) {
+static void test_kept_between_calls(void **state)
+{
     struct fixture *fixture = *state;
     for (int i = 1; i <= 3; i++) {
         assert_true(http_client_is_ready(fixture->client));
@@ -137,7 +150,8 @@ static void test_kept_between_calls(void **state) {
     }
 }
 
-static void test_request_bodies(void **state) {
+static void test_request_bodies(void **state)
+{
     struct fixture *fixture = *state;
     start(fixture, "POST", 5);
     http_client_write(fixture->client, TEXT("he"));
@@ -156,7 +170,8 @@ static void test_request_bodies(void **state) {
                         "0\r\n\r\n");
 }
 
-static void test_framings_of_answers(void **state) {
+static void test_framings_of_answers(void **state)
+{
     struct fixture *fixture = *state;
     start(fixture, "GET", 0);
     answer(fixture,
@@ -178,7 +193,8 @@ static void test_framings_of_answers(void **state) {
     assert_false(http_client_is_ready(fixture->client));
 }
 
-static void test_close_after_the_answer(void **state) {
+static void test_close_after_the_answer(void **state)
+{
     struct fixture *fixture = *state;
     start(fixture, "GET", 0);
     answer(fixture, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
@@ -187,7 +203,8 @@ static void test_close_after_the_answer(void **state) {
 }
 
 /* An answer that does not wait for the request leaves the connection in no known state. */
-static void test_early_answer(void **state) {
+static void test_early_answer(void **state)
+{
     struct fixture *fixture = *state;
     start(fixture, "POST", 100);
     http_client_write(fixture->client, TEXT("part"));
@@ -197,7 +214,8 @@ static void test_early_answer(void **state) {
     assert_false(http_client_is_ready(fixture->client));
 }
 
-static void test_broken_answers(void **state) {
+static void test_broken_answers(void **state)
+{
     static const char *const broken[] = {
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
         "HTTP/1.1 200 OK\nContent-Length: 5\n\n",
@@ -217,7 +235,8 @@ static void test_broken_answers(void **state) {
     }
 }
 
-static void test_hang_ups(void **state) {
+static void test_hang_ups(void **state)
+{
     static const char *const parts[] = {"", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel",
                                         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"};
     for (size_t i = 0; i < MEMORY_COUNT(parts); i++) {
@@ -234,14 +253,16 @@ static void test_hang_ups(void **state) {
     }
 }
 
-static void test_idle_hang_up_and_noise(void **state) {
+static void test_idle_hang_up_and_noise(void **state)
+{
     struct fixture *fixture = *state;
     answer(fixture, "HTTP/1.1 200 OK\r\n\r\n"); /* nobody asked */
     assert_false(http_client_is_ready(fixture->client));
     assert_int_equal(fixture->errors, 0);
 }
 
-static void test_pause(void **state) {
+static void test_pause(void **state)
+{
     struct fixture *fixture = *state;
     fixture->pause_on_data = true;
     start(fixture, "GET", 0);
@@ -256,7 +277,8 @@ static void test_pause(void **state) {
     assert_int_equal(fixture->ends, 1);
 }
 
-static void test_watermarks(void **state) {
+static void test_watermarks(void **state)
+{
     struct fixture *fixture = *state;
     static char block[65536];
     int result = 0, writes = 0;
@@ -271,7 +293,8 @@ static void test_watermarks(void **state) {
     assert_int_equal(fixture->drains, 1);
 }
 
-static void test_freed_inside_callbacks(void **state) {
+static void test_freed_inside_callbacks(void **state)
+{
     struct fixture *fixture = *state;
     fixture->free_on_end = true;
     start(fixture, "GET", 0);
@@ -280,7 +303,8 @@ static void test_freed_inside_callbacks(void **state) {
     assert_null(fixture->client);
 }
 
-static void test_freed_at_the_head(void **state) {
+static void test_freed_at_the_head(void **state)
+{
     struct fixture *fixture = *state;
     fixture->free_on_head = true;
     start(fixture, "GET", 0);
@@ -289,7 +313,8 @@ static void test_freed_at_the_head(void **state) {
     assert_int_equal(fixture->ends, 0);
 }
 
-static void *serve_one(void *context) {
+static void *serve_one(void *context)
+{
     int fd = *(int *)context;
     char bytes[4096];
     size_t have = 0;
@@ -306,7 +331,8 @@ static void *serve_one(void *context) {
     return NULL;
 }
 
-static void test_blocking_call(void **state) {
+static void test_blocking_call(void **state)
+{
     int pair[2];
     pthread_t thread;
     struct buffer BUFFER_AUTO body = BUFFER_EMPTY;
@@ -323,7 +349,8 @@ static void test_blocking_call(void **state) {
     assert_true(http_client_fetch(pair[0], &request, TEXT("body!"), &body) < 0);
 }
 
-int main(void) {
+int main(void)
+{
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_kept_between_calls),

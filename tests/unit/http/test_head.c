@@ -15,16 +15,19 @@
 
 static struct http_head_parser parser;
 
-static int parse(const char *bytes) {
+static int parse(const char *bytes)
+{
     return http_head_parse_request(&parser, text_from(bytes));
 }
 
-static void assert_text(struct text text, const char *expected) {
+static void assert_text(struct text text, const char *expected)
+{
     assert_int_equal(text.length, strlen(expected));
     assert_memory_equal(text.data, expected, text.length);
 }
 
-static void test_simple_get(void **state) {
+static void test_simple_get(void **state)
+{
     (void)state;
     const char *bytes = "GET /a%20b?x=1?2 HTTP/1.1\r\nHost: ann.example:80\r\nX-Y:  two words \t\r\n\r\nrest";
     assert_int_equal(parse(bytes), (int)(strlen(bytes) - 4));
@@ -41,7 +44,8 @@ static void test_simple_get(void **state) {
     assert_false(head->chunked);
 }
 
-static void test_every_method(void **state) {
+static void test_every_method(void **state)
+{
     (void)state;
     for (int method = 0; method < HTTP_METHOD_COUNT; method++) {
         struct buffer BUFFER_AUTO bytes = BUFFER_EMPTY;
@@ -51,7 +55,8 @@ static void test_every_method(void **state) {
     }
 }
 
-static void test_framing_fields(void **state) {
+static void test_framing_fields(void **state)
+{
     (void)state;
     assert_true(parse("POST / HTTP/1.1\r\n" H "Content-Length: 42\r\n\r\n") > 0);
     assert_int_equal(parser.head.content_length, 42);
@@ -131,7 +136,8 @@ static const struct {
     {"POST / HTTP/1.1\r\n" H "Expect: a-cake\r\n\r\n", 417},
 };
 
-static void test_refused(void **state) {
+static void test_refused(void **state)
+{
     (void)state;
     for (size_t i = 0; i < MEMORY_COUNT(refused); i++) {
         int result = parse(refused[i].bytes);
@@ -143,7 +149,8 @@ static void test_refused(void **state) {
 }
 
 /* However a head arrives, no prefix is taken for a whole one, and a bad one never becomes good. */
-static void test_every_cut(void **state) {
+static void test_every_cut(void **state)
+{
     (void)state;
     const char *good = "\r\nPOST /x?y HTTP/1.1\r\nHost: [::1]:7860\r\nContent-Length: 3\r\nA: b\r\n\r\n";
     for (size_t cut = 0; cut < strlen(good); cut++)
@@ -154,13 +161,15 @@ static void test_every_cut(void **state) {
             assert_true(http_head_parse_request(&parser, (struct text){refused[i].bytes, cut}) <= 0);
 }
 
-static void test_noise_is_refused_at_once(void **state) {
+static void test_noise_is_refused_at_once(void **state)
+{
     (void)state;
     assert_int_equal(parse("\x16\x03\x01\x02"), -400);
     assert_int_equal(http_head_parse_request(&parser, (struct text){"GET /\0", 6}), -400);
 }
 
-static void test_limits(void **state) {
+static void test_limits(void **state)
+{
     (void)state;
     struct buffer BUFFER_AUTO bytes = BUFFER_EMPTY;
     buffer_string(&bytes, "GET /");
@@ -194,7 +203,8 @@ static void test_limits(void **state) {
     assert_int_equal(parse(bytes.data), -431);
 }
 
-static void test_absolute_target(void **state) {
+static void test_absolute_target(void **state)
+{
     (void)state;
     assert_true(parse("GET http://a/x?y HTTP/1.1\r\nHost: A\r\n\r\n") > 0);
     assert_text(parser.head.path, "/x");
@@ -205,7 +215,8 @@ static void test_absolute_target(void **state) {
     assert_text(parser.head.path, "*");
 }
 
-static void test_copy_stands_alone(void **state) {
+static void test_copy_stands_alone(void **state)
+{
     (void)state;
     char bytes[] = "GET http://a HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n";
     assert_true(parse(bytes) > 0);
@@ -221,7 +232,8 @@ static void test_copy_stands_alone(void **state) {
     free(memory);
 }
 
-static void test_tokens(void **state) {
+static void test_tokens(void **state)
+{
     (void)state;
     assert_true(parse("GET / HTTP/1.1\r\n" H "Accept: text/html , b\r\nAccept: c\r\n\r\n") > 0);
     assert_true(http_head_has_token(&parser.head, "accept", "TEXT/html"));
@@ -229,7 +241,8 @@ static void test_tokens(void **state) {
     assert_false(http_head_has_token(&parser.head, "accept", "text"));
 }
 
-static void test_response(void **state) {
+static void test_response(void **state)
+{
     (void)state;
     const char *bytes = "HTTP/1.1 206 Partial Content\r\nContent-Length: 7\r\nConnection: close\r\n\r\n";
     assert_int_equal(http_head_parse_response(&parser, text_from(bytes)), (int)strlen(bytes));
@@ -242,7 +255,8 @@ static void test_response(void **state) {
     assert_int_equal(http_head_parse_response(&parser, TEXT("HTP/1.1 200 OK\r\n\r\n")), -400);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_simple_get),
         cmocka_unit_test(test_every_method),

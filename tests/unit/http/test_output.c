@@ -16,19 +16,22 @@
 
 static int released;
 
-static void count_release(void *owner) {
+static void count_release(void *owner)
+{
     assert_ptr_equal(owner, &released);
     released++;
 }
 
-static void read_all(int fd, struct buffer *out) {
+static void read_all(int fd, struct buffer *out)
+{
     char bytes[65536];
     ssize_t count;
     while ((count = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
         buffer_append(out, bytes, (size_t)count);
 }
 
-static void test_order_and_release(void **state) {
+static void test_order_and_release(void **state)
+{
     (void)state;
     int pair[2];
     assert_int_equal(fd_socket_pair(SOCK_STREAM, 1, pair), 0);
@@ -63,7 +66,8 @@ static void test_order_and_release(void **state) {
     close(pair[1]);
 }
 
-static void test_dropped_bytes_are_released(void **state) {
+static void test_dropped_bytes_are_released(void **state)
+{
     (void)state;
     static char bytes[5000];
     struct http_output output;
@@ -76,7 +80,8 @@ static void test_dropped_bytes_are_released(void **state) {
     assert_int_equal(output.queued, 0);
 }
 
-static void test_closed_peer(void **state) {
+static void test_closed_peer(void **state)
+{
     (void)state;
     int pair[2];
     assert_int_equal(fd_socket_pair(SOCK_STREAM, 1, pair), 0);
@@ -89,7 +94,8 @@ static void test_closed_peer(void **state) {
     close(pair[0]);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_and_release),
         cmocka_unit_test(test_dropped_bytes_are_released),

@@ -37,7 +37,8 @@ static const struct {
     {"If-Range: W/\"x\"\r\nRange: bytes=1-2\r\n", 200, 0, 100},
 };
 
-static int decide(const char *method, const char *fields, uint64_t length, struct http_range *range) {
+static int decide(const char *method, const char *fields, uint64_t length, struct http_range *range)
+{
     struct http_head_parser parser;
     struct buffer BUFFER_AUTO bytes = BUFFER_EMPTY;
     buffer_format(&bytes, "%s / HTTP/1.1\r\nHost: a\r\n%s\r\n", method, fields);
@@ -45,7 +46,8 @@ static int decide(const char *method, const char *fields, uint64_t length, struc
     return http_range_decide(&parser.head, TEXT("\"x\""), length, range);
 }
 
-static void test_cases(void **state) {
+static void test_cases(void **state)
+{
     (void)state;
     for (size_t i = 0; i < MEMORY_COUNT(cases); i++) {
         struct http_range range;
@@ -58,7 +60,8 @@ static void test_cases(void **state) {
     }
 }
 
-static void test_head_and_empty(void **state) {
+static void test_head_and_empty(void **state)
+{
     (void)state;
     struct http_range range;
     assert_int_equal(decide("HEAD", "Range: bytes=1-2\r\n", 100, &range), 200);
@@ -66,7 +69,8 @@ static void test_head_and_empty(void **state) {
     assert_int_equal(decide("GET", "Range: bytes=-5\r\n", 0, &range), 416);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_head_and_empty),

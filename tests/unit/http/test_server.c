@@ -28,27 +28,31 @@ struct fixture {
     uint64_t limit;
 };
 
-static void on_data(void *context, struct http_exchange *exchange, struct text data) {
+static void on_data(void *context, struct http_exchange *exchange, struct text data)
+{
     struct fixture *fixture = context;
     buffer_text(&fixture->body, data);
     if (text_starts(exchange->head.path, TEXT("/slow")))
         http_exchange_pause(exchange);
 }
 
-static void on_end(void *context, struct http_exchange *exchange) {
+static void on_end(void *context, struct http_exchange *exchange)
+{
     struct fixture *fixture = context;
     fixture->ends++;
     http_reply(exchange, 200, TEXT("X-From: end\r\n"), buffer_view(&fixture->body));
     fixture->kept = NULL;
 }
 
-static void on_drain(void *context, struct http_exchange *exchange) {
+static void on_drain(void *context, struct http_exchange *exchange)
+{
     struct fixture *fixture = context;
     (void)exchange;
     fixture->drains++;
 }
 
-static void on_abort(void *context, struct http_exchange *exchange, int code) {
+static void on_abort(void *context, struct http_exchange *exchange, int code)
+{
     struct fixture *fixture = context;
     assert_ptr_equal(fixture->kept, exchange);
     fixture->aborts++;
@@ -58,19 +62,22 @@ static void on_abort(void *context, struct http_exchange *exchange, int code) {
 
 static const struct http_handler handler = {on_data, on_end, on_drain, on_abort};
 
-static void on_body(void *context, struct http_exchange *exchange, struct text body) {
+static void on_body(void *context, struct http_exchange *exchange, struct text body)
+{
     struct fixture *fixture = context;
     fixture->kept = NULL;
     http_reply(exchange, 200, TEXT(""), body);
 }
 
-static void on_release(void *owner) {
+static void on_release(void *owner)
+{
     ((struct fixture *)owner)->releases++;
 }
 
 static char mapped[300000];
 
-static void answer_memory(struct fixture *fixture, struct http_exchange *exchange) {
+static void answer_memory(struct fixture *fixture, struct http_exchange *exchange)
+{
     http_respond_memory(exchange, &(struct http_memory){.body = {mapped, sizeof(mapped)},
                                                         .etag = TEXT("\"m\""),
                                                         .headers = TEXT("Content-Type: text/plain\r\n"),
@@ -78,7 +85,8 @@ static void answer_memory(struct fixture *fixture, struct http_exchange *exchang
                                                         .owner = fixture});
 }
 
-static void on_request(void *context, struct http_exchange *exchange) {
+static void on_request(void *context, struct http_exchange *exchange)
+{
     struct fixture *fixture = context;
     struct text path = exchange->head.path;
     http_exchange_decorate(exchange, TEXT("X-Everywhere: yes\r\n"));
@@ -99,14 +107,16 @@ static void on_request(void *context, struct http_exchange *exchange) {
     }
 }
 
-static void on_finished(void *context, struct http_exchange *exchange, int code) {
+static void on_finished(void *context, struct http_exchange *exchange, int code)
+{
     struct fixture *fixture = context;
     (void)exchange;
     fixture->finished++;
     fixture->finish_code = code;
 }
 
-static void on_refused(void *context, const struct http_peer *peer, int status, const char *reason) {
+static void on_refused(void *context, const struct http_peer *peer, int status, const char *reason)
+{
     struct fixture *fixture = context;
     assert_true(peer->local);
     assert_true(status >= 400);
@@ -114,7 +124,8 @@ static void on_refused(void *context, const struct http_peer *peer, int status, 
     fixture->refusals++;
 }
 
-static void on_stopped(void *context) {
+static void on_stopped(void *context)
+{
     ((struct fixture *)context)->stops++;
 }
 
@@ -126,7 +137,8 @@ static const struct http_server_callbacks callbacks = {
     .error_headers = {"X-Safe: 1\r\n", 11},
 };
 
-static int setup_with(void **state, const struct http_limits *limits) {
+static int setup_with(void **state, const struct http_limits *limits)
+{
     struct fixture *fixture = MEMORY_NEW(struct fixture);
     int pair[2];
     for (size_t i = 0; i < sizeof(mapped); i++)
@@ -141,11 +153,13 @@ static int setup_with(void **state, const struct http_limits *limits) {
     return 0;
 }
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     return setup_with(state, &http_limits_public);
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     struct fixture *fixture = *state;
     http_server_free(fixture->server);
     event_base_free(fixture->base);
@@ -157,7 +171,8 @@ static int teardown(void **state) {
     return 0;
 }
 
-static void turn(struct fixture *fixture) {
+static void turn(struct fixture *fixture)
+{
     char bytes[65536];
     for (int i = 0; i < 4; i++) {
         event_base_loop(fixture->base, EVLOOP_NONBLOCK);
@@ -171,18 +186,21 @@ static void turn(struct fixture *fixture) {
     }
 }
 
-static void talk(struct fixture *fixture, const char *bytes) {
+static void talk(struct fixture *fixture, const char *bytes)
+{
     buffer_clear(&fixture->answer);
     assert_int_equal(send(fixture->client, bytes, strlen(bytes), MSG_NOSIGNAL), (ssize_t)strlen(bytes));
     turn(fixture);
 }
 
-static bool has(struct fixture *fixture, const char *part) {
+static bool has(struct fixture *fixture, const char *part)
+{
     buffer_reserve(&fixture->answer, 1);
     return memmem(fixture->answer.data, fixture->answer.length, part, strlen(part)) != NULL;
 }
 
-static int count_of(struct fixture *fixture, const char *part) {
+static int count_of(struct fixture *fixture, const char *part)
+{
     int count = 0;
     const char *place = fixture->answer.data, *end = place + fixture->answer.length;
     while (place && (place = memmem(place, (size_t)(end - place), part, strlen(part)))) {
@@ -192,7 +210,8 @@ static int count_of(struct fixture *fixture, const char *part) {
     return count;
 }
 
-static void test_plain_answer(void **state) {
+static void test_plain_answer(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "GET /now HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_true(has(fixture, "HTTP/1.1 200 OK\r\nServer: vitrine\r\nDate: "));
@@ -202,7 +221,8 @@ static void test_plain_answer(void **state) {
     assert_int_equal(http_server_count(fixture->server)->exchanges, 0);
 }
 
-static void test_pipelined_in_order(void **state) {
+static void test_pipelined_in_order(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture,
          "GET /now HTTP/1.1\r\nHost: a\r\n\r\nPOST /collect HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
@@ -216,7 +236,8 @@ static void test_pipelined_in_order(void **state) {
 }
 
 /* The second request waits while the first has no answer yet. */
-static void test_waiting_request_holds_the_next(void **state) {
+static void test_waiting_request_holds_the_next(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "GET /later HTTP/1.1\r\nHost: a\r\n\r\nGET /now HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_int_equal(fixture->answer.length, 0);
@@ -228,7 +249,8 @@ static void test_waiting_request_holds_the_next(void **state) {
                 memmem(fixture->answer.data, fixture->answer.length, "now", 3));
 }
 
-static void test_bodies(void **state) {
+static void test_bodies(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "POST /receive HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel");
     assert_int_equal(fixture->ends, 0);
@@ -244,7 +266,8 @@ static void test_bodies(void **state) {
     assert_true(has(fixture, "\r\n\r\nabcdef"));
 }
 
-static void test_expect_continue(void **state) {
+static void test_expect_continue(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "POST /receive HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
     assert_string_equal(fixture->answer.data, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -259,14 +282,16 @@ static void test_expect_continue(void **state) {
     assert_true(fixture->closed);
 }
 
-static void test_too_large(void **state) {
+static void test_too_large(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "POST /collect HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n");
     assert_true(has(fixture, "413 Content Too Large"));
     assert_null(fixture->kept);
 }
 
-static void test_too_large_in_chunks(void **state) {
+static void test_too_large_in_chunks(void **state)
+{
     struct fixture *fixture = *state;
     fixture->limit = 4;
     talk(fixture, "POST /receive HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n");
@@ -277,7 +302,8 @@ static void test_too_large_in_chunks(void **state) {
     assert_true(fixture->closed);
 }
 
-static void test_unwanted_body_is_dropped(void **state) {
+static void test_unwanted_body_is_dropped(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "POST /now HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n01234");
     assert_true(has(fixture, "200 OK"));
@@ -286,7 +312,8 @@ static void test_unwanted_body_is_dropped(void **state) {
     assert_false(fixture->closed);
 }
 
-static void test_broken_chunk(void **state) {
+static void test_broken_chunk(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture,
          "POST /receive HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nGET /now HTTP/1.1\r\n");
@@ -296,7 +323,8 @@ static void test_broken_chunk(void **state) {
     assert_true(fixture->closed);
 }
 
-static void test_refused_request(void **state) {
+static void test_refused_request(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "GET / HTTP/1.1\r\n\r\nGET /now HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_true(has(fixture, "400 Bad Request"));
@@ -307,7 +335,8 @@ static void test_refused_request(void **state) {
     assert_true(fixture->closed);
 }
 
-static void test_pause_and_resume(void **state) {
+static void test_pause_and_resume(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc");
     assert_int_equal(fixture->body.length, 3);
@@ -322,7 +351,8 @@ static void test_pause_and_resume(void **state) {
 }
 
 /* A client that is not read may not make us hold more than a bounded amount of what it sends. */
-static void test_paused_client_is_not_read(void **state) {
+static void test_paused_client_is_not_read(void **state)
+{
     struct fixture *fixture = *state;
     fixture->limit = 1 << 30;
     talk(fixture, "POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\nabc");
@@ -338,7 +368,8 @@ static void test_paused_client_is_not_read(void **state) {
     assert_int_equal(fixture->body.length, 3);
 }
 
-static void test_streamed_answer(void **state) {
+static void test_streamed_answer(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
     http_respond_start(fixture->kept, 200, TEXT("Content-Type: text/event-stream\r\n"), -1);
@@ -353,7 +384,8 @@ static void test_streamed_answer(void **state) {
     assert_true(has(fixture, "200 OK"));
 }
 
-static void test_streamed_answer_for_old_clients(void **state) {
+static void test_streamed_answer_for_old_clients(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "GET /later HTTP/1.0\r\n\r\n");
     http_respond_start(fixture->kept, 200, TEXT(""), -1);
@@ -365,7 +397,8 @@ static void test_streamed_answer_for_old_clients(void **state) {
     assert_true(fixture->closed);
 }
 
-static void test_two_watermarks(void **state) {
+static void test_two_watermarks(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
     static char block[65536];
@@ -385,7 +418,8 @@ static void test_two_watermarks(void **state) {
     assert_true(fixture->answer.length >= (size_t)writes * sizeof(block));
 }
 
-static void test_broken_promise_breaks_the_connection(void **state) {
+static void test_broken_promise_breaks_the_connection(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
     http_respond_start(fixture->kept, 200, TEXT(""), 10);
@@ -396,7 +430,8 @@ static void test_broken_promise_breaks_the_connection(void **state) {
     assert_int_equal(fixture->finish_code, ERROR_CLOSED);
 }
 
-static void test_client_leaves(void **state) {
+static void test_client_leaves(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
     uint64_t handle = http_exchange_handle(fixture->kept);
@@ -412,7 +447,8 @@ static void test_client_leaves(void **state) {
 }
 
 /* A handle never finds the exchange that got its place. */
-static void test_handles_are_not_reused(void **state) {
+static void test_handles_are_not_reused(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
     uint64_t first = http_exchange_handle(fixture->kept);
@@ -426,7 +462,8 @@ static void test_handles_are_not_reused(void **state) {
     assert_null(http_server_find(fixture->server, 0));
 }
 
-static void test_memory(void **state) {
+static void test_memory(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "GET /memory HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_true(has(fixture, "ETag: \"m\"\r\nAccept-Ranges: bytes\r\nContent-Length: 300000\r\n"));
@@ -449,7 +486,8 @@ static void test_memory(void **state) {
 }
 
 /* Whoever asks for much and reads nothing is not answered further than the high mark. */
-static void test_greedy_pipeline(void **state) {
+static void test_greedy_pipeline(void **state)
+{
     struct fixture *fixture = *state;
     const char *request = "GET /memory HTTP/1.1\r\nHost: a\r\n\r\n";
     for (int i = 0; i < 50; i++)
@@ -463,7 +501,8 @@ static void test_greedy_pipeline(void **state) {
     assert_int_equal(count_of(fixture, "HTTP/1.1 200 OK"), 50);
 }
 
-static void test_error_for_browsers(void **state) {
+static void test_error_for_browsers(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "GET /error HTTP/1.1\r\nHost: a\r\nAccept: text/html,*/*\r\n\r\n");
     assert_true(has(fixture, "Content-Type: text/html"));
@@ -472,7 +511,8 @@ static void test_error_for_browsers(void **state) {
     assert_true(has(fixture, "{\"error\":\"there is no such <page>\"}"));
 }
 
-static void test_stop_waits_for_the_running(void **state) {
+static void test_stop_waits_for_the_running(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
     http_server_stop(fixture->server, 10000);
@@ -485,7 +525,8 @@ static void test_stop_waits_for_the_running(void **state) {
     assert_int_equal(fixture->stops, 1);
 }
 
-static void test_stop_closes_the_idle(void **state) {
+static void test_stop_closes_the_idle(void **state)
+{
     struct fixture *fixture = *state;
     turn(fixture);
     http_server_stop(fixture->server, 10000);
@@ -494,7 +535,8 @@ static void test_stop_closes_the_idle(void **state) {
     assert_true(fixture->closed);
 }
 
-static void test_stop_cuts_after_grace(void **state) {
+static void test_stop_cuts_after_grace(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
     http_server_stop(fixture->server, 10);
@@ -509,18 +551,21 @@ static void test_stop_cuts_after_grace(void **state) {
 static const struct http_limits quick = {
     .head_ms = 1000, .idle_ms = 1000, .body_ms = 1000, .body_rate = 100, .write_stall_ms = 3000, .requests = 3};
 
-static int setup_quick(void **state) {
+static int setup_quick(void **state)
+{
     return setup_with(state, &quick);
 }
 
-static void wait_seconds(struct fixture *fixture, double seconds) {
+static void wait_seconds(struct fixture *fixture, double seconds)
+{
     for (int i = 0; i < (int)(seconds * 50); i++) {
         usleep(20000);
         turn(fixture);
     }
 }
 
-static void test_slow_head(void **state) {
+static void test_slow_head(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "GET /now HT");
     wait_seconds(fixture, 2.3);
@@ -528,7 +573,8 @@ static void test_slow_head(void **state) {
     assert_true(fixture->closed);
 }
 
-static void test_idle_connection_is_closed(void **state) {
+static void test_idle_connection_is_closed(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "GET /now HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_false(fixture->closed);
@@ -537,7 +583,8 @@ static void test_idle_connection_is_closed(void **state) {
     assert_int_equal(fixture->refusals, 0);
 }
 
-static void test_slow_body(void **state) {
+static void test_slow_body(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "POST /receive HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx");
     wait_seconds(fixture, 2.3);
@@ -546,7 +593,8 @@ static void test_slow_body(void **state) {
 }
 
 /* A handler takes the time it needs: nobody times out while it works. */
-static void test_slow_handler_is_fine(void **state) {
+static void test_slow_handler_is_fine(void **state)
+{
     struct fixture *fixture = *state;
     talk(fixture, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
     wait_seconds(fixture, 2.3);
@@ -556,7 +604,8 @@ static void test_slow_handler_is_fine(void **state) {
     assert_true(has(fixture, "done"));
 }
 
-static void test_write_stall(void **state) {
+static void test_write_stall(void **state)
+{
     struct fixture *fixture = *state;
     const char *request = "GET /memory HTTP/1.1\r\nHost: a\r\n\r\n";
     send(fixture->client, request, strlen(request), MSG_NOSIGNAL);
@@ -568,7 +617,8 @@ static void test_write_stall(void **state) {
     assert_int_equal(fixture->releases, 1);
 }
 
-static void test_request_count(void **state) {
+static void test_request_count(void **state)
+{
     struct fixture *fixture = *state;
     const char *request = "GET /now HTTP/1.1\r\nHost: a\r\n\r\n";
     talk(fixture, request);
@@ -579,7 +629,8 @@ static void test_request_count(void **state) {
     assert_true(fixture->closed);
 }
 
-int main(void) {
+int main(void)
+{
 #define NORMAL(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define QUICK(test) cmocka_unit_test_setup_teardown(test, setup_quick, teardown)
     const struct CMUnitTest tests[] = {
