@@ -64,7 +64,7 @@ static void what_is_missing_is_found_at_start(void **state)
     assert_int_equal(unlink(path), 0);
     assert_int_equal(mkdir(path, 0700), 0);
     close(scratch_file(scratch, "share/pages/account.html", "{{#open}}", 9));
-    assert_int_equal(pages_init(&pages, share), ERROR_NOT_FOUND);
+    assert_int_equal(pages_init(&pages, share), ERROR_INVALID);
 }
 
 int main(void)
