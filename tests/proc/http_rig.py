@@ -23,12 +23,12 @@ class StoreHandler(http.server.BaseHTTPRequestHandler):
 
     def body(self):
         if self.headers.get("Transfer-Encoding") == "chunked":
-            data = b""
+            pieces = []
             while (size := int(self.rfile.readline(), 16)) > 0:
-                data += self.rfile.read(size)
+                pieces.append(self.rfile.read(size))
                 self.rfile.readline()
             self.rfile.readline()
-            return data
+            return b"".join(pieces)
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
     def reply(self, status, body, **headers):
