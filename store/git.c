@@ -108,6 +108,30 @@ static void log_errors(const struct git_session *session)
                 TEXT_ARGUMENT(text_head(text_trim(buffer_view(&session->err)), 500)));
 }
 
+static void answer_error(struct http_exchange *exchange, int status, const char *sentence)
+{
+    request_error(exchange->note, status, NULL, sentence);
+}
+
+/* A git that ended badly after its answer began can only be told by cutting the connection: its client then knows that
+ * something is missing. A plain exit status other than 0 is not that: receive-pack says what it refused inside its answer. */
+static void end_answer(struct git_session *session)
+{
+    bool failed = session->end.reason != 0 || session->end.status >= 256;
+    if (!session->started && session->end.reason == 2)
+        answer_error(session->exchange, 503, "The server could not start git just now; try again in a moment.");
+    else if (!session->started && session->end.reason == 1)
+        answer_error(session->exchange, 503, "git took too long; push or fetch less at a time.");
+    else if (!session->started && session->end.status != 0)
+        answer_error(session->exchange, 500, "git could not do this; the operator finds the reason in the log.");
+    else if (failed)
+        http_respond_abort(session->exchange);
+    else {
+        start_answer(session);
+        http_respond_end(session->exchange);
+    }
+}
+
 /* Git has exited and all it said was read: the push is settled before the client hears the end. */
 static void session_end(struct git_session *session)
 {
@@ -120,18 +144,9 @@ static void session_end(struct git_session *session)
     if (session->held.length > 0)
         pass_on(session, buffer_view(&session->held));
     struct http_exchange *exchange = session->exchange;
-    bool failed = session->end.reason != 0 || session->end.status >= 256;
     if (exchange != NULL) {
         http_exchange_attach(exchange, NULL, NULL);
-        if (!session->started && (failed || session->end.status != 0))
-            http_reply_error(exchange, session->end.reason == 1 ? 503 : 500,
-                             "git could not do this; the operator finds the reason in the log");
-        else if (failed)
-            http_respond_abort(exchange);
-        else {
-            start_answer(session);
-            http_respond_end(exchange);
-        }
+        end_answer(session);
     }
     session_free(session);
 }
@@ -248,7 +263,7 @@ static void give_up(struct git_session *session, int status, const char *sentenc
     if (session->started)
         http_respond_abort(exchange);
     else
-        http_reply_error(exchange, status, sentence);
+        answer_error(exchange, status, sentence);
 }
 
 static void body_data(void *context, struct http_exchange *exchange, struct text data)
@@ -261,7 +276,7 @@ static void body_data(void *context, struct http_exchange *exchange, struct text
         give(session, data);
     if (result != 0) {
         give_up(session, result == ERROR_LIMIT ? 413 : 400,
-                result == ERROR_LIMIT ? "the push is larger than 512 MiB" : "the gzip body is damaged");
+                result == ERROR_LIMIT ? "The push is larger than 512 MiB; push less at a time." : "The gzip body is damaged.");
         return;
     }
     if (session->in.length > BOUNDS_HTTP_QUEUE_HIGH_BYTES && !session->in_paused) {
@@ -351,7 +366,7 @@ static struct git_session *session_start(struct request *request, const struct r
     bool receive = strcmp(service, "receive-pack") == 0;
     struct text protocol = safe_protocol(http_exchange_header(request->exchange, "git-protocol"), receive);
     if (cage_count(request->store) >= BOUNDS_GIT_CAGES || request->store->stopping) {
-        request_error(request, 503, NULL, "the server is busy with other pushes and clones; try again in a moment");
+        request_error(request, 503, NULL, "The server is busy with other pushes and clones; try again in a moment.");
         return NULL;
     }
     struct git_session *session = MEMORY_NEW(struct git_session);
@@ -365,7 +380,7 @@ static struct git_session *session_start(struct request *request, const struct r
                                     .err_fd = -1};
     if (start_cage(session, protocol, request->identity.account.name) != 0) {
         session_free(session);
-        request_error(request, 503, NULL, "git could not be started; try again in a moment");
+        request_error(request, 503, NULL, "The server could not start git just now; try again in a moment.");
         return NULL;
     }
     http_exchange_attach(session->exchange, &session_handler, session);
@@ -459,7 +474,7 @@ void git_info_refs(struct request *request)
 {
     struct repository repository;
     BUFFER_AUTO struct buffer service = BUFFER_EMPTY;
-    request->api = true;
+    request->git = true;
     drop_cookie(request);
     request_query(request, "service", &service);
     bool receive = text_equal(buffer_view(&service), TEXT("git-receive-pack"));
@@ -478,7 +493,7 @@ static void serve_pack(struct request *request, const char *service)
 {
     struct repository repository;
     bool receive = strcmp(service, "receive-pack") == 0;
-    request->api = true;
+    request->git = true;
     drop_cookie(request);
     if (find_repository(request, receive, &repository) != 0)
         return;

@@ -389,6 +389,22 @@ static int read_updates(struct publish *publish, struct text updates)
     return 0;
 }
 
+/* A push that leaves main alone. Whoever pushed one branch (git's old default name, most often) may have meant to publish
+ * it, and is told how. */
+static void say_stored(struct publish *publish, struct text updates)
+{
+    BUFFER_AUTO struct buffer line = BUFFER_EMPTY;
+    struct text first = text_cut(&updates, '\n');
+    text_cut(&first, ' ');
+    struct text id = text_cut(&first, ' ');
+    say(publish, TEXT("Stored. Only pushes to main publish a release."));
+    if (updates.length > 0 || is_zero(id) || !text_starts(first, TEXT("refs/heads/")))
+        return;
+    first = text_skip(first, sizeof "refs/heads/" - 1);
+    buffer_format(&line, "To publish this branch: git push <remote> " TEXT_FORMAT ":main", TEXT_ARGUMENT(first));
+    say(publish, buffer_view(&line));
+}
+
 static void hook_push(struct publish *publish, const struct message_hook_push *push)
 {
     struct store *store = publish->store;
@@ -398,7 +414,7 @@ static void hook_push(struct publish *publish, const struct message_hook_push *p
         return;
     }
     if (publish->commit[0] == 0) {
-        say(publish, TEXT("Stored. Only pushes to main publish a release."));
+        say_stored(publish, push->updates);
         answer(publish, 0);
         return;
     }

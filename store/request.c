@@ -173,6 +173,13 @@ static void error_json(struct request *request, int status, const char *code, co
     http_reply(exchange, status, buffer_view(&headers), buffer_view(&body));
 }
 
+static void error_plain(struct request *request, int status, const char *sentence)
+{
+    BUFFER_AUTO struct buffer body = BUFFER_EMPTY;
+    buffer_format(&body, "%s\n", sentence);
+    reply(request, status, "text/plain; charset=utf-8", &body);
+}
+
 static const struct error_words {
     int status;
     const char *heading, *hint;
@@ -209,7 +216,9 @@ static void error_page(struct request *request, int status, const char *sentence
 
 void request_error(struct request *request, int status, const char *code, const char *sentence)
 {
-    if (request->api)
+    if (request->git)
+        error_plain(request, status, sentence);
+    else if (request->api)
         error_json(request, status, code, sentence);
     else
         error_page(request, status, sentence);

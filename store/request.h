@@ -18,6 +18,7 @@ struct request {
     struct text owner, name, rest;  /* captured from the path; borrow it */
     bool model;                     /* the route is below /<owner>/<name>, not /spaces/… */
     bool api;                       /* errors are JSON, not a page */
+    bool git;                       /* errors are plain text: git shows that (and nothing else) as "remote:" lines */
     enum request_credential credential;
     struct identity identity; /* account.id 0: a stranger */
     struct text cookie;       /* the session's secret; borrows the head */

@@ -1,3 +1,11 @@
+/* Reading a pushed tree without trusting a byte of it.
+ *
+ * The objects still lie in git's quarantine when the hook asks, so no git_repository of the real folder would see them (and
+ * opening one would read its configuration). Instead two object folders, quarantine first, are put into one bare object
+ * database, and a repository without refs is wrapped around it. Objects are read once each and checked against their
+ * names (strict hash verification, no cache: store.c). What names, kinds, counts and sizes may be is decided in
+ * runtime/base/entry.c, because `vitrine check` decides the same. Nothing of the tree is kept in memory but its list; the
+ * contents are read one file at a time while they are sent into the describe cage. */
 #include "store/tree.h"
 
 #include <ctype.h>
@@ -8,18 +16,18 @@
 #include <sys/stat.h>
 
 #include "runtime/base/bounds.h"
+#include "runtime/base/entry.h"
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/memory.h"
 
-#define TREE_DEPTH 64
-
 /* What the walk carries along. */
 struct walk {
     struct tree *tree;
-    git_repository *repository;
-    struct buffer path;
-    struct buffer *reason;
+    git_repository *repository; /* made up around tree->odb: no configuration, no refs, only objects */
+    struct entry_rules rules;
+    struct buffer path;         /* of the entry being looked at */
+    struct buffer *reason;      /* the caller's */
 };
 
 static int git_trouble(const char *what)
@@ -74,50 +82,27 @@ static int refuse(struct walk *walk, int code, const char *sentence)
     return code;
 }
 
-static bool path_is_fine(struct text path)
+static enum entry_kind kind_of(const git_tree_entry *entry)
 {
-    for (size_t index = 0; index < path.length; index++) {
-        if ((unsigned char)path.data[index] < 0x20 || path.data[index] == 0x7f || path.data[index] == '\\')
-            return false;
+    switch ((unsigned)git_tree_entry_filemode_raw(entry)) {
+    case GIT_FILEMODE_TREE:
+        return ENTRY_FOLDER;
+    case GIT_FILEMODE_BLOB:
+    case GIT_FILEMODE_BLOB_EXECUTABLE:
+    case 0100664: /* written by very old versions of git */
+        return ENTRY_FILE;
+    case GIT_FILEMODE_LINK:
+        return ENTRY_LINK;
+    case GIT_FILEMODE_COMMIT:
+        return ENTRY_SUBMODULE;
+    default:
+        return ENTRY_OTHER;
     }
-    return text_is_utf8(path);
 }
 
-/* Names and kinds that never pass; NULL when there is nothing against the entry. */
-static const char *entry_objection(struct text path, const git_tree_entry *entry)
-{
-    git_filemode_t mode = git_tree_entry_filemode_raw(entry);
-    if (!path_is_fine(path))
-        return "this name has control characters, backslashes or is not UTF-8; rename the file";
-    if (path.length > BOUNDS_BUNDLE_NAME_BYTES)
-        return "this path is longer than 1024 bytes; shorten it";
-    if (text_equal(path, TEXT(".vitrine")))
-        return "the folder .vitrine is made by this server; rename yours";
-    if (mode == GIT_FILEMODE_LINK)
-        return "symbolic links are not supported; commit the file itself";
-    if (mode == GIT_FILEMODE_COMMIT)
-        return "submodules are not supported; commit the files themselves";
-    if (mode != GIT_FILEMODE_TREE && mode != GIT_FILEMODE_BLOB && mode != GIT_FILEMODE_BLOB_EXECUTABLE &&
-        mode != 0100664)
-        return "this is neither a file nor a folder; commit plain files only";
-    return NULL;
-}
-
-static int add_file(struct walk *walk, const git_tree_entry *entry)
+static void add_file(struct walk *walk, const git_tree_entry *entry, size_t size)
 {
     struct tree *tree = walk->tree;
-    size_t size;
-    git_object_t type;
-    if (tree->count == BOUNDS_TREE_FILES)
-        return refuse(walk, ERROR_LIMIT, "a repository may have at most 10,000 files; remove some");
-    if (git_odb_read_header(&size, &type, tree->odb, git_tree_entry_id(entry)) != 0 || type != GIT_OBJECT_BLOB)
-        return refuse(walk, ERROR_INVALID,
-                      "the file's contents are missing from the push; push again with a full clone");
-    if (size > BOUNDS_TREE_FILE_BYTES)
-        return refuse(walk, ERROR_LIMIT, "the file is larger than 256 MiB; make it smaller");
-    tree->bytes += size;
-    if (tree->bytes > BOUNDS_TREE_BYTES)
-        return refuse(walk, ERROR_LIMIT, "with this file the repository is larger than 512 MiB; remove some files");
     if (tree->count == tree->capacity) {
         tree->capacity = tree->capacity ? tree->capacity * 2 : 64;
         tree->entries = memory_resize(tree->entries, tree->capacity, sizeof *tree->entries);
@@ -129,23 +114,36 @@ static int add_file(struct walk *walk, const git_tree_entry *entry)
         .size = size,
     };
     memcpy(added->oid, git_tree_entry_id(entry)->id, sizeof added->oid);
-    return 0;
 }
 
 static int list(struct walk *walk, const git_oid *oid, int depth);
 
+/* The name is judged first: a folder that is refused is never opened, a submodule has no object to look at. */
+static int judge(struct walk *walk, const git_tree_entry *entry, enum entry_kind kind)
+{
+    size_t size = 0;
+    git_object_t type;
+    const char *sentence;
+    if (kind == ENTRY_FILE && (git_odb_read_header(&size, &type, walk->tree->odb, git_tree_entry_id(entry)) != 0 ||
+                               type != GIT_OBJECT_BLOB))
+        return refuse(walk, ERROR_INVALID,
+                      "the file's contents are missing from the push; push again with a full clone");
+    int result = entry_admit(&walk->rules, buffer_view(&walk->path), kind, size, &sentence);
+    if (result != 0)
+        return refuse(walk, result, sentence);
+    if (kind == ENTRY_FILE)
+        add_file(walk, entry, size);
+    return 0;
+}
+
 static int list_entry(struct walk *walk, const git_tree_entry *entry, int depth)
 {
     size_t length = walk->path.length;
+    enum entry_kind kind = kind_of(entry);
     buffer_format(&walk->path, "%s%s", length ? "/" : "", git_tree_entry_name(entry));
-    const char *objection = entry_objection(buffer_view(&walk->path), entry);
-    int result;
-    if (objection != NULL)
-        result = refuse(walk, ERROR_INVALID, objection);
-    else if (git_tree_entry_type(entry) == GIT_OBJECT_TREE)
+    int result = judge(walk, entry, kind);
+    if (result == 0 && kind == ENTRY_FOLDER)
         result = list(walk, git_tree_entry_id(entry), depth + 1);
-    else
-        result = add_file(walk, entry);
     walk->path.length = length;
     if (walk->path.data != NULL)
         walk->path.data[length] = 0;
@@ -155,7 +153,7 @@ static int list_entry(struct walk *walk, const git_tree_entry *entry, int depth)
 static int list(struct walk *walk, const git_oid *oid, int depth)
 {
     git_tree *tree = NULL;
-    if (depth > TREE_DEPTH)
+    if (depth > BOUNDS_TREE_DEPTH)
         return refuse(walk, ERROR_LIMIT, "folders are nested more than 64 deep; flatten them");
     if (git_tree_lookup(&tree, walk->repository, oid) != 0)
         return refuse(walk, ERROR_INVALID, "the folder is missing from the push; push again with a full clone");
@@ -190,8 +188,9 @@ static int load_commit(struct walk *walk, const char *commit)
     walk->tree->author = first_line(git_commit_author(found)->name, 100);
     int result = list(walk, git_commit_tree_id(found), 0);
     git_commit_free(found);
-    if (result == 0 && walk->tree->count == 0) {
-        buffer_string(walk->reason, "the repository is empty; commit a README.md and an app.lua");
+    const char *sentence = result == 0 ? entry_tree_objection(&walk->rules) : NULL;
+    if (sentence != NULL) {
+        buffer_string(walk->reason, sentence);
         result = ERROR_INVALID;
     }
     return result;
@@ -201,11 +200,13 @@ int tree_load(struct tree *tree, const struct tree_source *source, const char *c
 {
     struct walk walk = {.tree = tree, .reason = reason};
     *tree = (struct tree){0};
+    entry_rules_init(&walk.rules);
     int result = open_objects(tree, source);
     if (result == 0 && git_repository_wrap_odb(&walk.repository, tree->odb) != 0)
         result = git_trouble("wrap an object database");
     if (result == 0)
         result = load_commit(&walk, commit);
+    entry_rules_release(&walk.rules);
     buffer_release(&walk.path);
     git_repository_free(walk.repository);
     return result;
@@ -231,11 +232,9 @@ int tree_read(const struct tree *tree, const struct tree_entry *entry, struct tr
     if (git_odb_read(&ret_blob->object, tree->odb, &oid) != 0)
         return git_trouble("read a file of a push");
     ret_blob->contents = (struct text){git_odb_object_data(ret_blob->object), git_odb_object_size(ret_blob->object)};
-    if (text_starts(ret_blob->contents, TEXT("version https://git-lfs.github.com/spec/"))) {
-        buffer_format(reason,
-                      "%s: this is a Git LFS pointer, not the file; run \"git lfs migrate export\" and push the "
-                      "file itself",
-                      entry->path);
+    const char *sentence = entry_contents_objection(ret_blob->contents);
+    if (sentence != NULL) {
+        buffer_format(reason, "%s: %s", entry->path, sentence);
         return ERROR_INVALID;
     }
     return ret_blob->contents.length == entry->size ? 0 : ERROR_SYSTEM;

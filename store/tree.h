@@ -21,7 +21,6 @@ struct tree {
     struct git_odb *odb;
     struct tree_entry *entries; /* owned */
     size_t count, capacity;
-    uint64_t bytes;
     char *message, *author; /* of the commit: first line, name; owned */
 };
 

@@ -20,7 +20,8 @@
 #define BOUNDS_CHANNEL_QUEUE_BYTES (16u << 20)
 #define BOUNDS_CHANNEL_PARTIALS 256
 #define BOUNDS_CHANNEL_PARTIAL_BYTES (32u << 20)
-#define BOUNDS_STREAM_CREDIT_BYTES (256u << 10)
+#define BOUNDS_STREAM_CREDIT_BYTES (256u << 10) /* what a running event may send ahead of its reader */
+#define BOUNDS_CREDIT_FRAME_BYTES 64            /* what a message costs of it beside its text */
 
 /* ---- http ---- */
 #define BOUNDS_HTTP_TARGET_BYTES 8192
@@ -68,7 +69,7 @@
 #define BOUNDS_SESSION_STATE_MS 3600000
 #define BOUNDS_SESSION_QUEUED_BYTES (256u << 10)
 #define BOUNDS_SESSION_EVENTS 64
-#define BOUNDS_DEMO_QUEUE_EVENTS 1000
+#define BOUNDS_DEMO_QUEUE_EVENTS 1000           /* env */
 #define BOUNDS_DEMO_CONCURRENCY 40
 #define BOUNDS_DIFF_BYTES (256u << 10)
 #define BOUNDS_DIFF_MEMBERS 64
@@ -92,7 +93,6 @@
 #define BOUNDS_WORKER_SHARE_BYTES (2u << 20)    /* read from one worker per pulse */
 #define BOUNDS_WORKER_FRAME_COST_BYTES 256      /* what a frame counts beside its bytes */
 #define BOUNDS_WORKER_WALL_FACTOR 10
-#define BOUNDS_WORKER_CANCEL_MS 5000
 #define BOUNDS_SMALL_BODY_BYTES 16384
 #define BOUNDS_STOP_LAST_MS 250                  /* of the grace is left when unfinished calls fail */
 #define BOUNDS_RESULT_KEEP_MS 600000
@@ -108,6 +108,7 @@
 #define BOUNDS_WORKER_SOURCE_BYTES (256u << 10)
 #define BOUNDS_WORKER_SLICE_MS 1000             /* env */
 #define BOUNDS_WORKER_EVENT_CPU_MS 60000        /* env */
+#define BOUNDS_WORKER_EVENT_MS 600000           /* env; by the clock on the wall, waits included */
 #define BOUNDS_WORKER_KILL_GRACE_MS 100
 #define BOUNDS_WORKER_EVENTS 256
 #define BOUNDS_IMAGE_PIXELS (16u << 20)
@@ -119,6 +120,9 @@
 #define BOUNDS_INFER_DEMO_JOBS 64               /* model calls of one demo that wait or run */
 #define BOUNDS_INFER_JOBS 2048                  /* of all demos */
 #define BOUNDS_INFER_BATCH 32                   /* calls of one model that run together */
+#define BOUNDS_INFER_TURN_MS 50                 /* how long one model may keep a child while others wait */
+#define BOUNDS_INFER_CANCELS 64                 /* cancelled calls that a child remembers */
+#define BOUNDS_INFER_CANCEL_MS 1000             /* then a child that does not stop is ended */
 #define BOUNDS_INFER_JOB_MS 30000               /* env; loading a model on first use counts */
 #define BOUNDS_INFER_CHILD_BYTES (2ull << 30)   /* env; private memory of one owner's models */
 #define BOUNDS_INFER_CHILD_FILES 4200           /* a window per worker, and the models */
@@ -133,6 +137,8 @@
 
 /* ---- publishing ---- */
 #define BOUNDS_TREE_FILES 10000
+#define BOUNDS_TREE_FOLDERS 10000
+#define BOUNDS_TREE_DEPTH 64                    /* folders inside folders */
 #define BOUNDS_TREE_FILE_BYTES (256ull << 20)
 #define BOUNDS_TREE_BYTES (512ull << 20)
 #define BOUNDS_PUSH_BYTES (512ull << 20)

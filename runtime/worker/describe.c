@@ -33,6 +33,8 @@ struct describe {
     struct buffer readme_html;
     struct buffer manifest;    /* JSON object under construction */
     struct buffer report;
+    int report_fd;
+    const char *folder;        /* of `vitrine check`; NULL in the cage */
     bool failed;
 };
 
@@ -125,6 +127,30 @@ static void describe_print(void *context, const char *level, struct text line)
 
     if (describe->report.length < BOUNDS_README_BYTES)
         buffer_format(&describe->report, "log: " TEXT_FORMAT "\n", TEXT_ARGUMENT(line));
+}
+
+/* Says everything that is left to say: to the store, or to whoever runs `vitrine check`. */
+static void describe_say(const struct describe *describe)
+{
+    if (describe->report.length > 0)
+        fd_write_full(describe->report_fd, describe->report.data, describe->report.length);
+}
+
+/* The process ends behind this, so the report goes out here. Nothing of Lua is looked at: its state is in the middle of
+ * an allocation, and reading even the current line from it is not safe then. */
+static void describe_out_of_memory(void *context)
+{
+    struct describe *describe = context;
+    BUFFER_AUTO struct buffer sentence = BUFFER_EMPTY;
+
+    buffer_format(&sentence, "computing the page needs more than %u MiB of memory; make large tables inside of functions",
+                  BOUNDS_WORKER_HEAP_BYTES >> 20);
+    describe_refuse(describe, describe->card.app_file ? describe->card.app_file : "app.lua", buffer_view(&sentence));
+    describe_say(describe);
+    if (describe->folder) {
+        dprintf(STDOUT_FILENO, "%s: a push would be refused\n", describe->folder);
+        _exit(1);
+    }
 }
 
 /* A sentence of Lua begins with "app.lua:12:" or "module.lua:3:"; others get the file. */
@@ -245,6 +271,7 @@ static int describe_lua(struct describe *describe)
     state.sorted_json = true;
     state.demo.bundle = &describe->tree;
     state.demo.print = describe_print;
+    state.demo.out_of_memory = describe_out_of_memory;
     state.demo.context = describe;
     if (slice_limit_loading(&state, BOUNDS_DESCRIBE_MS) < 0)
         return describe_refuse(describe, "", TEXT("the time limit could not be set"));
@@ -331,6 +358,7 @@ int describe_main(int argc, char **argv)
     const char *trouble = NULL;
 
     log_init("describe");
+    describe.report_fd = DESCRIBE_REPORT_FD;
     describe.model = argc > 2 && strcmp(argv[2], "--model") == 0;
     if (lockdown_process(LOCKDOWN_PROFILE_DESCRIBE, NULL, &trouble) < 0) {
         describe_refuse(&describe, "the cage could not be locked", text_from(trouble));
@@ -341,8 +369,7 @@ int describe_main(int argc, char **argv)
     } else {
         describe.failed = true;
     }
-    if (describe.report.length > 0)
-        fd_write_full(DESCRIBE_REPORT_FD, describe.report.data, describe.report.length);
+    describe_say(&describe);
     _exit(describe.failed ? 1 : 0);
 }
 
@@ -356,8 +383,10 @@ int describe_check(int argc, char **argv)
               argc == 3 && strcmp(argv[2], "--help") == 0 ? stdout : stderr);
         return argc == 3 && strcmp(argv[2], "--help") == 0 ? 0 : 2;
     }
+    describe.report_fd = STDOUT_FILENO;
+    describe.folder = argv[2];
     bool ok = stage_read_folder(argv[2], &describe.writer, &describe.report) == 0 && describe_run(&describe) == 0;
-    fwrite(describe.report.data ? describe.report.data : "", 1, describe.report.length, stdout);
+    describe_say(&describe);
     printf(ok ? "%s: fine, a push would publish it (sdk: %s)\n" : "%s: a push would be refused\n", argv[2],
            describe.sdk ? describe.sdk : "");
     return ok ? 0 : 1;

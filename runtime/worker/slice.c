@@ -48,9 +48,10 @@ static void slice_hook(lua_State *lua, lua_Debug *record)
     if (worker && worker->running && slice_is_cancelled(worker))
         slice_raise(lua, "stopped: the visitor cancelled, or the call used up its time");
     if (slice_limit_ticks > 0 && slice_ticks >= slice_limit_ticks) {
-        snprintf(sentence, sizeof sentence,
-                 "computed for more than %d ms without a pause; let others run with ui.sleep(0)",
-                 (int)slice_limit_ticks * SLICE_TICK_MS);
+        bool loading = !worker || !worker->running; /* nothing can wait at top level, so ui.sleep is no way out */
+        snprintf(sentence, sizeof sentence, "computed for more than %d ms %s", (int)slice_limit_ticks * SLICE_TICK_MS,
+                 loading ? "while the page was made; do less outside of functions"
+                         : "without a pause; let others run with ui.sleep(0)");
         slice_raise(lua, sentence);
     }
     lua_sethook(lua, NULL, 0, 0);

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/base/bounds.h"
+#include "runtime/base/entry.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/memory.h"
@@ -25,9 +27,8 @@ static int stage_refuse(struct buffer *report, struct text path, const char *wha
 static int stage_add(struct bundle_writer *writer, struct text path, struct text contents, uint16_t flags,
                      struct buffer *report)
 {
-    int result = text_starts(path, TEXT(".vitrine/")) || text_starts(path, TEXT("release/."))
-                     ? ERROR_FORBIDDEN
-                     : bundle_writer_add(writer, path, contents, flags);
+    int result = text_starts(path, TEXT(".vitrine/")) ? ERROR_FORBIDDEN
+                                                      : bundle_writer_add(writer, path, contents, flags);
     switch (result) {
     case 0:
         return 0;
@@ -79,45 +80,67 @@ int stage_read(int fd, struct bundle_writer *writer, struct buffer *report)
     return result;
 }
 
-/* -- a folder on disk -- */
+/* -- a folder on disk, by the rules and in the words of a push -- */
 
-static int stage_read_file(int folder, const char *name, const char *path, struct bundle_writer *writer,
-                           struct buffer *report)
+struct stage_folder {
+    struct bundle_writer *writer;
+    struct buffer *report;
+    struct entry_rules rules;
+};
+
+static int stage_read_file(struct stage_folder *stage, int parent, const char *name, const char *path)
 {
     struct stat status;
-    FD_AUTO int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    const char *sentence;
+    FD_AUTO int fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
     if (fd < 0 || fstat(fd, &status) < 0)
-        return stage_refuse(report, text_from(path), "cannot be read");
-    if ((uint64_t)status.st_size > BOUNDS_TREE_FILE_BYTES)
-        return stage_refuse(report, text_from(path), "is too large");
+        return stage_refuse(stage->report, text_from(path), "cannot be read");
+    if (entry_admit(&stage->rules, text_from(path), ENTRY_FILE, (uint64_t)status.st_size, &sentence) < 0)
+        return stage_refuse(stage->report, text_from(path), sentence);
     MEMORY_AUTO char *contents = memory_alloc((size_t)status.st_size + 1, 1);
     if (fd_read_full(fd, contents, (size_t)status.st_size) != status.st_size)
-        return stage_refuse(report, text_from(path), "changed while it was read");
-    return stage_add(writer, text_from(path), (struct text){contents, (size_t)status.st_size},
-                     status.st_mode & S_IXUSR ? BUNDLE_FLAG_EXECUTABLE : 0, report);
+        return stage_refuse(stage->report, text_from(path), "changed while it was read");
+    struct text text = {contents, (size_t)status.st_size};
+    sentence = entry_contents_objection(text);
+    if (sentence)
+        return stage_refuse(stage->report, text_from(path), sentence);
+    return stage_add(stage->writer, text_from(path), text, status.st_mode & S_IXUSR ? BUNDLE_FLAG_EXECUTABLE : 0,
+                     stage->report);
 }
 
-static int stage_walk(int parent, const char *name, const char *path, struct bundle_writer *writer,
-                      struct buffer *report);
+static int stage_walk(struct stage_folder *stage, int parent, const char *name, const char *path, int depth);
 
-static int stage_walk_entry(int folder, const char *name, const char *path, struct bundle_writer *writer,
-                            struct buffer *report)
+/* A repository inside the repository: git would commit it as a submodule. */
+static bool stage_is_repository(int parent, const char *name)
 {
+    char path[NAME_MAX + 8];
     struct stat status;
 
-    if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return stage_refuse(report, text_from(path), "cannot be read");
-    if (S_ISDIR(status.st_mode))
-        return stage_walk(folder, name, path, writer, report);
-    if (!S_ISREG(status.st_mode))
-        return stage_refuse(report, text_from(path),
-                            "is a symbolic link or a special file; only regular files can be published");
-    return stage_read_file(folder, name, path, writer, report);
+    snprintf(path, sizeof path, "%s/.git", name);
+    return fstatat(parent, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static int stage_walk(int parent, const char *name, const char *path, struct bundle_writer *writer,
-                      struct buffer *report)
+static int stage_walk_entry(struct stage_folder *stage, int parent, const char *name, const char *path, int depth)
+{
+    struct stat status;
+    const char *sentence;
+    enum entry_kind kind = ENTRY_OTHER;
+
+    if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return stage_refuse(stage->report, text_from(path), "cannot be read");
+    if (S_ISREG(status.st_mode))
+        return stage_read_file(stage, parent, name, path);
+    if (S_ISDIR(status.st_mode))
+        kind = stage_is_repository(parent, name) ? ENTRY_SUBMODULE : ENTRY_FOLDER;
+    if (S_ISLNK(status.st_mode))
+        kind = ENTRY_LINK;
+    if (entry_admit(&stage->rules, text_from(path), kind, 0, &sentence) < 0)
+        return stage_refuse(stage->report, text_from(path), sentence);
+    return stage_walk(stage, parent, name, path, depth + 1);
+}
+
+static int stage_walk(struct stage_folder *stage, int parent, const char *name, const char *path, int depth)
 {
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
@@ -126,15 +149,17 @@ static int stage_walk(int parent, const char *name, const char *path, struct bun
 
     if (!directory) {
         fd_close(&fd);
-        return stage_refuse(report, text_from(*path ? path : name), "is not a folder that can be read");
+        return stage_refuse(stage->report, text_from(*path ? path : name), "is not a folder that can be read");
     }
+    if (depth > BOUNDS_TREE_DEPTH)
+        result = stage_refuse(stage->report, text_from(path), "folders are nested more than 64 deep; flatten them");
     while (result == 0 && (entry = readdir(directory)) != NULL) {
-        char child[BOUNDS_BUNDLE_NAME_BYTES + 1];
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || strcmp(entry->d_name, ".git") == 0)
+        char child[BOUNDS_BUNDLE_NAME_BYTES + NAME_MAX + 2];
+        bool own = depth == 0 && strcmp(entry->d_name, ".git") == 0; /* the repository's, not a file of the demo */
+        if (own || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        int length = snprintf(child, sizeof child, "%s%s%s", path, *path ? "/" : "", entry->d_name);
-        result = length >= (int)sizeof child ? stage_refuse(report, text_from(entry->d_name), "has too long a path")
-                                             : stage_walk_entry(fd, entry->d_name, child, writer, report);
+        snprintf(child, sizeof child, "%s%s%s", path, *path ? "/" : "", entry->d_name);
+        result = stage_walk_entry(stage, fd, entry->d_name, child, depth);
     }
     closedir(directory);
     return result;
@@ -142,5 +167,15 @@ static int stage_walk(int parent, const char *name, const char *path, struct bun
 
 int stage_read_folder(const char *folder, struct bundle_writer *writer, struct buffer *report)
 {
-    return stage_walk(AT_FDCWD, folder, "", writer, report);
+    struct stage_folder stage = {.writer = writer, .report = report};
+
+    entry_rules_init(&stage.rules);
+    int result = stage_walk(&stage, AT_FDCWD, folder, "", 0);
+    const char *sentence = result == 0 ? entry_tree_objection(&stage.rules) : NULL;
+    if (sentence) {
+        buffer_format(report, "%s\n", sentence);
+        result = ERROR_INVALID;
+    }
+    entry_rules_release(&stage.rules);
+    return result;
 }
