@@ -70,3 +70,10 @@ if(NOT VITRINE_SANITIZE AND TARGET vitrine_lockdown)
     target_compile_options(hostile PRIVATE -Wno-unused-result -Wno-pedantic)
     target_link_libraries(hostile PRIVATE vitrine_lockdown vitrine_base)
 endif()
+
+# The driver of tests/bench/bench_spawn.py: speaks to a real zygote, so it links the frames.
+if(NOT VITRINE_SANITIZE AND TARGET vitrine_wire)
+    add_executable(spawn_driver EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/bench/spawn_driver.c)
+    set_target_properties(spawn_driver PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    target_link_libraries(spawn_driver PRIVATE vitrine_wire vitrine_base)
+endif()

@@ -14,23 +14,46 @@
 #include "runtime/worker/embedded.h"
 #include "runtime/worker/picture.h"
 
+/* Ends the process; Lua never sees NULL. */
+static void state_out_of_memory(void *context)
+{
+    const struct state *state = context;
+
+    if (state->demo.out_of_memory)
+        state->demo.out_of_memory(state->demo.context);
+    _exit(STATE_EXIT_MEMORY);
+}
+
+/* The sanitizers see every block by itself when malloc gives it; the arena would hide an overrun inside the heap. */
+static void *state_resize(struct state *state, void *block, size_t old_size, size_t new_size)
+{
+#ifdef VITRINE_SANITIZED
+    (void)state, (void)old_size;
+    if (new_size > 0)
+        return realloc(block, new_size);
+    free(block);
+    return NULL;
+#else
+    return arena_resize(&state->arena, block, old_size, new_size);
+#endif
+}
+
+/* lua_Alloc. Lua gives the kind of object as `old_size` of a new block. The limit is on what is alive; the arena is a
+ * quarter larger, for the gaps between. */
 static void *state_allocate(void *context, void *block, size_t old_size, size_t new_size)
 {
     struct state *state = context;
     size_t old = block ? old_size : 0;
 
-    if (new_size == 0) {
-        free(block);
-        state->heap_bytes -= old;
-        return NULL;
-    }
-    if (new_size > old && state->heap_bytes + (new_size - old) > state->heap_limit)
-        _exit(STATE_EXIT_MEMORY);
-    void *grown = realloc(block, new_size);
-    if (!grown)
-        _exit(STATE_EXIT_MEMORY);
+    size_t more = new_size > old ? new_size - old : 0;
+
+    if (more > state->heap_limit || state->heap_bytes > state->heap_limit - more)
+        state_out_of_memory(state);
+    void *resized = state_resize(state, block, old, new_size);
+    if (!resized && new_size > 0)
+        state_out_of_memory(state);
     state->heap_bytes += new_size - old;
-    return grown;
+    return resized;
 }
 
 struct state *state_of(lua_State *lua)
@@ -191,6 +214,8 @@ static void state_make_kit(lua_State *lua)
 void state_init(struct state *state, size_t heap_limit)
 {
     *state = (struct state){.heap_limit = heap_limit};
+    if (arena_init(&state->arena, heap_limit + heap_limit / 4, state_out_of_memory, state) < 0)
+        abort();
     state->lua = lua_newstate(state_allocate, state);
     if (!state->lua)
         abort();
@@ -211,6 +236,7 @@ void state_settle(struct state *state)
 {
     lua_gc(state->lua, LUA_GCCOLLECT);
     lua_gc(state->lua, LUA_GCCOLLECT);
+    arena_seal(&state->arena);
 }
 
 void state_seed(struct state *state, uint64_t seed)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "runtime/base/bundle.h"
+#include "runtime/worker/arena.h"
 
 struct lua_State;
 
@@ -31,7 +32,8 @@ struct state_demo {
 
 struct state {
     struct lua_State *lua;
-    size_t heap_bytes, heap_limit;
+    struct arena arena;                  /* where all of Lua's objects live */
+    size_t heap_bytes, heap_limit;       /* what is alive, and how much may be: beyond it the process ends */
     bool sorted_json; /* while describing: names in byte order */
     struct state_demo demo;
 };
@@ -41,6 +43,8 @@ struct state {
 
 /* Makes the state with libraries, kit and registry loaded, ready to fork. Aborts when the embedded kit is broken. */
 void state_init(struct state *state, size_t heap_limit);
+/* What the process says before it ends with STATE_EXIT_MEMORY; it must not touch Lua. NULL (at first): nothing. */
+void state_set_last_words(void (*last_words)(void));
 /* Reseeds math.random. */
 void state_seed(struct state *state, uint64_t seed);
 /* The state behind a lua_State. */
@@ -50,7 +54,7 @@ void state_require(struct state *state, const char *name);
 /* Compiles and runs app.lua: 0 and its result on the stack, or ERROR_INVALID and the error text on the stack
  * ("app.lua:3: …", with a traceback in `ret_trace` when it is not NULL). */
 int state_run_app(struct state *state, const char *file, struct buffer *ret_trace);
-/* Stops the collector's surprises before a fork. */
+/* Before a fork: collects, and seals the arena. What exists now is shared with all workers. */
 void state_settle(struct state *state);
 
 /* -- the parts, each registering itself -- */
