@@ -131,6 +131,16 @@ bool answer_partial(struct calls *calls, struct call *call, struct text data)
     return true;
 }
 
+bool answer_is_full(const struct call *call)
+{
+    if (call->kind == CALL_ON_SESSION)
+        return call->session && session_is_full(call->session);
+    for (uint32_t i = 0; i < call->watcher_count; i++)
+        if (call->watchers[i]->slow)
+            return true;
+    return false;
+}
+
 bool answer_flush(struct calls *calls, struct call *call)
 {
     struct buffer data BUFFER_AUTO = call->next;

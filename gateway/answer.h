@@ -12,6 +12,8 @@ void answer_starts(struct calls *calls, struct call *call);
 /* New values while it runs. false: the client is slow, the values wait (newest win) and no more should be produced;
  * answer_flush() writes them later. */
 bool answer_partial(struct calls *calls, struct call *call, struct text data);
+/* Whoever reads the call's answer does not keep up: its handler should not produce more for now. */
+bool answer_is_full(const struct call *call);
 /* Writes waiting values if the client is ready for them: true when nothing waits any more. */
 bool answer_flush(struct calls *calls, struct call *call);
 /* Progress is rate-limited, the newest wins; answer_flush_progress() writes what was held back. */

@@ -68,6 +68,7 @@ struct call *call_new(struct call_table *table, enum call_kind kind)
     call->kind = kind;
     call->stream = table->next_stream++;
     call->joined_us = clock_now_us();
+    call->credit = BOUNDS_STREAM_CREDIT_BYTES;
     list_init(&call->in_session);
     list_init(&call->in_worker);
     list_init(&call->in_kept);

@@ -56,7 +56,8 @@ struct call {
     uint64_t progress_ms;
     struct stream **watchers;     /* owned array: open streams of the curl API that read along */
     uint32_t watcher_count;
-    uint32_t uncredited;          /* bytes received from the worker and not yet given back as credit */
+    int64_t credit;               /* bytes its handler may still send while it runs; the last message may pass it */
+    uint32_t uncredited;          /* bytes received and not yet given back as credit */
     uint32_t used_ms;             /* processor time of its handler, as far as it was seen */
 };
 

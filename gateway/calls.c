@@ -21,7 +21,7 @@ static uint64_t next_ms(const struct calls *calls, uint64_t now_ms)
     uint64_t soonest = session_next_ms(&calls->sessions);
     if (!list_is_empty(&calls->unasked))
         return now_ms;
-    if ((!list_is_empty(&calls->busy_workers) || !list_is_empty(&calls->paused)) && soonest > now_ms + BOUNDS_PULSE_MS)
+    if ((!list_is_empty(&calls->busy_workers) || !list_is_empty(&calls->greedy)) && soonest > now_ms + BOUNDS_PULSE_MS)
         soonest = now_ms + BOUNDS_PULSE_MS;
     if (idle && idle->idle_since_ms + worker_idle_ms(idle) < soonest)
         soonest = idle->idle_since_ms + worker_idle_ms(idle);
@@ -119,6 +119,7 @@ static void part_init(struct gateway *gateway)
     calls->gateway = gateway;
     gateway->calls = calls;
     calls->tick_ms = UINT64_MAX;
+    budget_init(&calls->budget);
     call_table_init(&calls->table);
     session_table_init(&calls->sessions, &stream_actions, calls);
     map_init(&calls->workers);
@@ -128,7 +129,7 @@ static void part_init(struct gateway *gateway)
     list_init(&calls->every_worker);
     list_init(&calls->busy_workers);
     list_init(&calls->idle_workers);
-    list_init(&calls->paused);
+    list_init(&calls->greedy);
     list_init(&calls->unasked);
     list_init(&calls->streams);
     loop_timer_init(gateway->loop, &calls->tick, on_tick, calls);
@@ -257,6 +258,7 @@ static void part_metrics(struct gateway *gateway, struct buffer *out)
     write_metric(out, "calls_done_total", "counter", counts->done);
     write_metric(out, "calls_failed_total", "counter", counts->failed);
     write_metric(out, "calls_cancelled_total", "counter", counts->cancelled);
+    write_metric(out, "calls_expired_total", "counter", counts->expired);
     write_metric(out, "calls_refused_total", "counter", counts->refused);
     write_metric(out, "worker_wakes_total", "counter", counts->wakes);
     write_metric(out, "worker_sleeps_total", "counter", counts->sleeps);

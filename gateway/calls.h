@@ -3,6 +3,7 @@
 #ifndef GATEWAY_CALLS_H
 #define GATEWAY_CALLS_H
 
+#include "gateway/budget.h"
 #include "gateway/call.h"
 #include "gateway/session.h"
 #include "runtime/loop/loop.h"
@@ -12,18 +13,19 @@ struct gateway;
 struct release;
 
 struct calls_counts {
-    uint64_t joined, done, failed, cancelled, refused, wakes, sleeps, kills, crashes;
+    uint64_t joined, done, failed, cancelled, expired, refused, wakes, sleeps, kills, crashes;
 };
 
 struct calls {
     struct gateway *gateway;       /* borrowed */
+    struct budget budget;          /* what the operator allows every demo */
     struct call_table table;
     struct session_table sessions;
     struct map workers;            /* release id → struct worker */
     struct list every_worker;
     struct list busy_workers;      /* with calls, waiting or running */
     struct list idle_workers;      /* warm ones without calls, least recently used first */
-    struct list paused;            /* processes that sent too much and are not read for a while */
+    struct list greedy;            /* processes that sent more than their share and wait for that */
     struct map slots;              /* slot → struct process that was not reaped yet */
     uint32_t next_slot;
     struct map requests;           /* question to the store → struct request */

@@ -37,6 +37,16 @@ static uint32_t read_count(struct function_reader *reader, const struct json_nod
     return (uint32_t)value;
 }
 
+/* Seconds, as authors write them ("time_limit = 2.5"), in milliseconds; 0 when there are none. */
+static uint64_t read_seconds(struct function_reader *reader, const struct json_node *object, const char *key)
+{
+    const struct json_node *node = member(reader, object, key);
+    double seconds = 0;
+    if (node && !json_number(node, &seconds))
+        reader->code = ERROR_INVALID;
+    return seconds > 0 && seconds < 1e9 ? (uint64_t)(seconds * 1000 + 0.5) : 0;
+}
+
 /* A word out of a NULL-terminated list; the index of the match. */
 static int read_word(struct function_reader *reader, const struct json_node *object, const char *key,
                      const char *const *words)
@@ -153,6 +163,7 @@ static void read_function(struct function_reader *reader, const struct json_node
     function->api_name = name ? json_string_copy(name) : NULL;
     function->visibility = (enum function_visibility)read_word(reader, node, "visibility", visibilities);
     function->trigger = (enum function_trigger)read_word(reader, node, "trigger_mode", triggers);
+    function->time_limit_ms = read_seconds(reader, node, "time_limit");
     function->queue = read_bool(reader, node, "queue", true);
     read_inputs(reader, node, function);
     read_group(reader, node, function);

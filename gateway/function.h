@@ -18,6 +18,7 @@ struct function {
     enum function_visibility visibility;
     enum function_trigger trigger;
     bool queue;                /* false: clients use /run */
+    uint64_t time_limit_ms;    /* how long one call may take, waits included; 0: as long as the demo's budget says */
     uint32_t concurrency;      /* how many of its group run at once */
     uint32_t group;            /* index into function_table.groups */
     uint32_t input_count, output_count;

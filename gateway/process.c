@@ -37,7 +37,7 @@ static void process_free(struct process *process)
     struct calls *calls = process->calls;
     struct message_infer_window_gone gone = {.slot = process->slot};
     map_remove_u64(&calls->slots, process->slot);
-    list_remove(&process->in_paused);
+    list_remove(&process->in_greedy);
     loop_channel_detach(calls->gateway->loop, process->channel);
     if (process->window_fd >= 0 && calls->gateway->infer)
         channel_send_infer_window_gone(calls->gateway->infer, 0, &gone);
@@ -49,38 +49,58 @@ static void process_free(struct process *process)
 
 /* ---- its socket ---- */
 
-/* One demo that floods us would slow the calls of all others. Beyond its share it is not read for as long as the excess
- * takes; it waits in its own write meanwhile, and nothing is lost. */
+bool process_is_greedy(const struct process *process)
+{
+    return !list_is_empty(&process->in_greedy);
+}
+
+/* One demo that floods us would slow the calls of all others. Beyond its share of a pulse its calls get no credit for as
+ * long as the excess takes, which suspends their handlers one by one while the process goes on reading its socket. What
+ * needs no credit (the demo's log, questions) or ignores it comes on all the same; beyond twice the share the socket is
+ * not read either. The clock is asked only once per share, not once per message. */
 static void charge(struct process *process, size_t bytes)
 {
     uint64_t now_ms, due_ms;
     process->used_bytes += bytes + BOUNDS_WORKER_FRAME_COST_BYTES;
-    if (process->used_bytes <= BOUNDS_WORKER_SHARE_BYTES)
+    if (process->used_bytes <= BOUNDS_WORKER_SHARE_BYTES || process->paused)
         return;
     now_ms = clock_now_ms();
     due_ms = process->used_since_ms + process->used_bytes * BOUNDS_PULSE_MS / BOUNDS_WORKER_SHARE_BYTES;
-    if (due_ms <= now_ms) {
+    if (due_ms <= now_ms && !process_is_greedy(process)) {
         process->used_bytes = 0;
         process->used_since_ms = now_ms;
         return;
     }
-    process->paused_until_ms = due_ms;
-    list_append(&process->calls->paused, &process->in_paused);
-    loop_channel_pause(process->channel, true);
+    process->greedy_until_ms = due_ms;
+    if (!process_is_greedy(process))
+        list_append(&process->calls->greedy, &process->in_greedy);
+    if (process->used_bytes > 2 * BOUNDS_WORKER_SHARE_BYTES) {
+        process->paused = true;
+        loop_channel_pause(process->channel, true);
+    }
+}
+
+static void end_greed(struct process *process, uint64_t now_ms)
+{
+    struct worker *worker = process->worker;
+    struct call *call;
+    list_remove(&process->in_greedy);
+    process->used_bytes = 0;
+    process->used_since_ms = now_ms;
+    if (process->channel && process->paused)
+        loop_channel_pause(process->channel, false);
+    process->paused = false;
+    if (worker)
+        LIST_EACH(call, &worker->queue.running_calls, struct call, in_worker)
+            report_credit(worker, call, true);
 }
 
 void process_resume(struct calls *calls, uint64_t now_ms)
 {
     struct process *process;
-    LIST_EACH(process, &calls->paused, struct process, in_paused) {
-        if (process->paused_until_ms > now_ms)
-            continue;
-        list_remove(&process->in_paused);
-        process->used_bytes = 0;
-        process->used_since_ms = now_ms;
-        if (process->channel)
-            loop_channel_pause(process->channel, false);
-    }
+    LIST_EACH(process, &calls->greedy, struct process, in_greedy)
+        if (process->greedy_until_ms <= now_ms)
+            end_greed(process, now_ms);
 }
 
 static void on_message(void *context, struct message_in *in)
@@ -129,7 +149,8 @@ static int send_spawn(struct process *process, int socket_fd, int page_fd)
 {
     struct gateway *gateway = process->calls->gateway;
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
-    struct message_zygote_spawn spawn = {.slot = process->slot, .heap_mib = BOUNDS_WORKER_HEAP_BYTES >> 20};
+    struct message_zygote_spawn spawn = {.slot = process->slot,
+                                         .heap_mib = (uint32_t)((process->worker->budget.heap_bytes + (1u << 20) - 1) >> 20)};
     int fds[] = {process->worker->release->bundle_fd, socket_fd, process->window_fd, page_fd};
     message_zygote_spawn_pack(&body, &spawn);
     return channel_send(gateway->zygote, MESSAGE_zygote_spawn, 0, buffer_view(&body), fds, MEMORY_COUNT(fds));
@@ -178,7 +199,7 @@ struct process *process_start(struct worker *worker)
     process->slot = slot;
     process->window_fd = -1;
     process->used_since_ms = clock_now_ms();
-    list_init(&process->in_paused);
+    list_init(&process->in_greedy);
     process->woken_us = clock_now_us();
     map_set_u64(&calls->slots, slot, process);
     if (set_up(process) < 0) {

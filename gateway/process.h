@@ -29,8 +29,9 @@ struct process {
     uint64_t woken_us;
     struct watch watch;
     uint64_t used_bytes, used_since_ms; /* what it has sent, against what it may send in that time */
-    uint64_t paused_until_ms;
-    struct list in_paused;       /* it sent too much: nothing is read from it for a while */
+    uint64_t greedy_until_ms;
+    bool paused;                 /* far too much: nothing is read from it */
+    struct list in_greedy;       /* it sent more than its share: its calls get no credit for a while */
 };
 
 /* Asks the zygote for a process. NULL: the zygote is away, or BOUNDS_WORKERS slots are taken. */
@@ -44,7 +45,9 @@ void process_share_window(struct process *process);
 /* What the zygote says. false: about a slot that is not ours. */
 bool process_spawned(struct calls *calls, uint32_t slot, pid_t pid);
 bool process_exited(struct calls *calls, uint32_t slot, uint32_t exit);
-/* Reads again from those whose pause is over. */
+/* True while its calls should get no credit because they send faster than this server shares out. */
+bool process_is_greedy(const struct process *process);
+/* Lets those go on that have waited long enough. */
 void process_resume(struct calls *calls, uint64_t now_ms);
 /* The zygote died, and all its processes with it. */
 void process_lose_all(struct calls *calls);

@@ -64,6 +64,8 @@ void queue_return(struct queue *queue, struct call *call)
     struct queue_group *group = group_of(queue, call);
     call_move(call, CALL_QUEUED);
     call->in_process = false;
+    call->credit = BOUNDS_STREAM_CREDIT_BYTES; /* a fresh process knows of nothing that was used up */
+    call->uncredited = 0;
     group->running--;
     group->waiting_count++;
     queue->running--;

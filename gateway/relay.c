@@ -84,12 +84,13 @@ static void cancel_wait(struct relay_wait *wait)
     wait_free(wait);
 }
 
-/* Answers a question that may not be registered. */
+/* Answers a question that may not be registered. A process that asks and asks but does not read fills its queue; an
+ * answer that finds no place would leave a handler waiting for ever, so the watch ends that process. */
 static void send_answer(struct relay *relay, uint64_t stream, const struct message_call_answer *answer)
 {
     struct process *process = relay->worker->process;
-    if (process && process->channel)
-        channel_send_call_answer(process->channel, stream, answer);
+    if (process && process->channel && channel_send_call_answer(process->channel, stream, answer) < 0)
+        relay->worker->stuck = true;
 }
 
 static void answer_text(struct relay *relay, uint64_t stream, uint32_t id, struct text body)
@@ -426,7 +427,7 @@ void relay_lose_infer(struct calls *calls)
 
 /* ---- the log ---- */
 
-static void log_append(struct worker *worker, struct text level, struct text line)
+void relay_log(struct worker *worker, struct text level, struct text line)
 {
     struct message_log_append append = {.demo_id = worker->demo->id, .wall_ms = (uint64_t)clock_wall_ms(),
                                         .level = level, .line = line};
@@ -451,9 +452,9 @@ static bool on_log(struct relay *relay, uint64_t stream, const struct message_wo
     }
     relay->log_lines++;
     if (relay->log_lines <= BOUNDS_LOG_LINES_PER_SECOND)
-        log_append(relay->worker, is_level(log->level) ? log->level : TEXT("info"), log->line);
+        relay_log(relay->worker, is_level(log->level) ? log->level : TEXT("info"), log->line);
     else if (relay->log_lines == BOUNDS_LOG_LINES_PER_SECOND + 1)
-        log_append(relay->worker, TEXT("warning"), TEXT("(too many lines in one second: the rest of them is dropped)"));
+        relay_log(relay->worker, TEXT("warning"), TEXT("(too many lines in one second: the rest of them is dropped)"));
     return true;
 }
 

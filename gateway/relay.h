@@ -6,6 +6,7 @@
 
 #include "gateway/list.h"
 #include "runtime/base/map.h"
+#include "runtime/base/text.h"
 
 struct calls;
 struct message_in;
@@ -31,6 +32,8 @@ void relay_forget_call(struct relay *relay, uint64_t stream);
 
 /* A question or a log line of the process. false: it broke the rules. */
 bool relay_message(struct relay *relay, const struct message_in *in);
+/* A line of ours in the demo's log, for its author. */
+void relay_log(struct worker *worker, struct text level, struct text line);
 /* A message of the inference backend. false: not one of ours. */
 bool relay_result(struct calls *calls, const struct message_in *in);
 /* The inference backend is gone: its jobs are answered with words. */

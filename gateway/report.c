@@ -27,8 +27,8 @@ void report_begin(struct worker *worker)
     struct buffer limits BUFFER_AUTO = BUFFER_EMPTY;
     struct message_worker_begin begin = {.wall_ms = (uint64_t)clock_wall_ms(),
                                          .seed = (uint64_t)manifest_integer(worker, "seed", 0)};
-    buffer_format(&limits, "{\"slice_ms\":%u,\"event_cpu_ms\":%u,\"heap_bytes\":%u}", BOUNDS_WORKER_SLICE_MS,
-                  BOUNDS_WORKER_EVENT_CPU_MS, BOUNDS_WORKER_HEAP_BYTES);
+    buffer_format(&limits, "{\"slice_ms\":%u,\"heap_bytes\":%u}", (unsigned)worker->budget.slice_ms,
+                  (unsigned)worker->budget.heap_bytes);
     begin.limits = buffer_view(&limits);
     channel_send_worker_begin(worker->process->channel, 0, &begin);
 }
@@ -54,14 +54,30 @@ void report_cancel(struct worker *worker, struct call *call)
         channel_send_event_cancel(worker->process->channel, call->stream, &cancel);
 }
 
+/* Nothing is given back while its reader is slow, or while the whole process has sent more than its share: the handler
+ * then suspends at its next message, and its siblings go on. */
 void report_credit(struct worker *worker, struct call *call, bool now)
 {
     struct message_worker_credit credit = {.bytes = call->uncredited};
+    struct process *process = worker->process;
     if (credit.bytes == 0 || (!now && credit.bytes < BOUNDS_STREAM_CREDIT_BYTES / 4))
         return;
+    if (!process || !process->channel || !call->in_process || process_is_greedy(process) || answer_is_full(call))
+        return;
     call->uncredited = 0;
-    if (worker->process && worker->process->channel)
-        channel_send_worker_credit(worker->process->channel, call->stream, &credit);
+    call->credit += credit.bytes;
+    channel_send_worker_credit(process->channel, call->stream, &credit);
+}
+
+/* Books a message of a running handler. false: it had no credit left, so it was not our worker program that sent it. */
+static bool take_credit(struct call *call, struct text text)
+{
+    uint32_t cost = (uint32_t)text.length + BOUNDS_CREDIT_FRAME_BYTES;
+    if (call->credit <= 0)
+        return false;
+    call->credit -= cost;
+    call->uncredited += cost;
+    return true;
 }
 
 void report_stage(struct worker *worker, const char *stage, struct text reason)
@@ -102,19 +118,17 @@ static bool on_failed_start(struct worker *worker, struct call *call, const stru
 
 static bool on_partial(struct worker *worker, struct call *call, const struct message_event_partial *message)
 {
-    if (!output_is_data(message->data))
+    if (!take_credit(call, message->data) || !output_is_data(message->data))
         return false;
-    call->uncredited += (uint32_t)message->data.length;
-    if (answer_partial(worker->calls, call, message->data))
-        report_credit(worker, call, false);
+    answer_partial(worker->calls, call, message->data);
+    report_credit(worker, call, false);
     return true;
 }
 
 static bool on_progress(struct worker *worker, struct call *call, const struct message_event_progress *message)
 {
-    if (!output_is_data(message->progress_data))
+    if (!take_credit(call, message->progress_data) || !output_is_data(message->progress_data))
         return false;
-    call->uncredited += (uint32_t)message->progress_data.length;
     answer_progress(worker->calls, call, message->progress_data, clock_now_ms());
     report_credit(worker, call, false);
     return true;
@@ -122,9 +136,8 @@ static bool on_progress(struct worker *worker, struct call *call, const struct m
 
 static bool on_log(struct worker *worker, struct call *call, const struct message_event_log *message)
 {
-    if (!output_is_object(message->log))
+    if (!take_credit(call, message->log) || !output_is_object(message->log))
         return false;
-    call->uncredited += (uint32_t)message->log.length;
     answer_log(worker->calls, call, message->log);
     report_credit(worker, call, false);
     return true;
@@ -223,8 +236,6 @@ static bool take_of_call(struct worker *worker, const struct report_row *row, co
 bool report_message(struct worker *worker, const struct message_in *in)
 {
     const struct report_row *row = &report_rows[in->type];
-    if (in->type == MESSAGE_worker_credit)
-        return true;
     if (!row->take) {
         struct call *call = call_find_stream(&worker->calls->table, in->stream);
         if (call && call->worker == worker && call->in_process)

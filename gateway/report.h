@@ -14,8 +14,8 @@ void report_begin(struct worker *worker);
 /* Hands a call to the process. */
 void report_start(struct worker *worker, struct call *call);
 void report_cancel(struct worker *worker, struct call *call);
-/* Gives back what the call's frames have used of its credit, unless the client is slow; small amounts are collected
- * until `now`. */
+/* Gives back what the call's messages have used of its credit, unless its reader is slow; small amounts are collected
+ * until `now`. To be called again when the reader has caught up. */
 void report_credit(struct worker *worker, struct call *call, bool now);
 /* Tells the store what the demo does. */
 void report_stage(struct worker *worker, const char *stage, struct text reason);

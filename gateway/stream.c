@@ -22,10 +22,20 @@ static void stream_free(struct stream *stream)
     free(stream);
 }
 
+/* The client of a reader's stream caught up, or is gone: the call may send more. */
+static void credit_call(struct stream *stream)
+{
+    struct call *call = call_find_stream(&stream->calls->table, stream->call);
+    if (call)
+        worker_credit(call->worker, call);
+}
+
 static void on_drain(void *context, struct http_exchange *exchange)
 {
     struct stream *stream = context;
     (void)exchange;
+    stream->slow = false;
+    credit_call(stream);
     if (stream->session)
         session_drained(stream->session, clock_now_ms());
 }
@@ -37,8 +47,10 @@ static void on_abort(void *context, struct http_exchange *exchange, int code)
     struct call *call = call_find_stream(&calls->table, stream->call);
     (void)exchange;
     (void)code;
-    if (call)
+    if (call) {
         call_unwatch(call, stream);
+        credit_call(stream);
+    }
     if (stream->session)
         session_close_stream(stream->session, (uintptr_t)stream, clock_now_ms());
     stream_free(stream);
@@ -83,12 +95,15 @@ void stream_open_liveness(struct calls *calls, struct http_exchange *exchange)
 
 int stream_write(struct stream *stream, struct text frames)
 {
+    int code;
     if (http_respond_queued(stream->exchange) > BOUNDS_SESSION_RESULT_BYTES) {
         http_respond_abort(stream->exchange);
         stream_free(stream);
         return ERROR_CLOSED;
     }
-    return http_respond_write(stream->exchange, frames);
+    code = http_respond_write(stream->exchange, frames);
+    stream->slow = stream->slow || code == ERROR_AGAIN;
+    return code;
 }
 
 void stream_end(struct stream *stream)

@@ -15,6 +15,7 @@ struct stream {
     struct http_exchange *exchange;
     struct session *session;   /* whose stream it is, or NULL */
     uint64_t call;             /* whose reader it is: the call's frame stream, or 0 */
+    bool slow;                 /* its client does not keep up; on_drain() ends that */
     struct text beat;          /* what is written as a heartbeat; static storage */
     struct list in_streams;
 };

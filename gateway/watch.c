@@ -28,16 +28,12 @@ static uint64_t process_clock_ms(const struct process *process, uint64_t now_ms)
     return now_ms / BOUNDS_WORKER_WALL_FACTOR;
 }
 
-/* Adds the time since the last look to the call that computes; one that used up its time is told to stop. */
+/* Adds the time since the last look to the call that computes. worker_pulse() ends the one that used up its share. */
 static void charge(struct worker *worker, uint64_t running, uint64_t clock_ms)
 {
-    struct process *process = worker->process;
     struct call *call = call_find_stream(&worker->calls->table, running);
-    if (!call || call->worker != worker)
-        return;
-    call->used_ms += (uint32_t)(clock_ms - process->watch.clock_ms);
-    if (call->used_ms > BOUNDS_WORKER_EVENT_CPU_MS)
-        atomic_store_explicit(&process->page->deadline_event, running, memory_order_relaxed);
+    if (call && call->worker == worker)
+        call->used_ms += (uint32_t)(clock_ms - worker->process->watch.clock_ms);
 }
 
 /* True when one and the same slice has computed for too long. */
@@ -54,7 +50,7 @@ static bool slice_is_over(struct worker *worker, uint64_t now_ms)
     else
         *watch = (struct watch){.running = running, .slices = slices, .slice_ms = clock_ms};
     watch->clock_ms = clock_ms;
-    return same && clock_ms - watch->slice_ms > BOUNDS_WORKER_SLICE_MS + BOUNDS_WORKER_KILL_GRACE_MS;
+    return same && clock_ms - watch->slice_ms > worker->budget.slice_ms + BOUNDS_WORKER_KILL_GRACE_MS;
 }
 
 static const char *find_fault(struct worker *worker, uint64_t now_ms)

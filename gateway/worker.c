@@ -19,6 +19,17 @@ struct worker *worker_find(struct calls *calls, uint64_t release_id)
     return map_get_u64(&calls->workers, release_id);
 }
 
+/* The operator's figures, lowered by what the release's manifest asks for: at its root, where the describe cage may put
+ * limits, and in the card, where its author writes them. */
+static void read_budget(struct worker *worker)
+{
+    const struct json *manifest = &worker->release->manifest;
+    const struct json_node *root = &manifest->nodes[0];
+    worker->budget = worker->calls->budget;
+    budget_lower(&worker->budget, manifest, json_get(manifest, root, "limits"));
+    budget_lower(&worker->budget, manifest, json_get(manifest, json_get(manifest, root, "card"), "limits"));
+}
+
 static struct worker *worker_new(struct calls *calls, struct demo *demo, struct release *release)
 {
     struct worker *worker = MEMORY_NEW(struct worker);
@@ -27,7 +38,10 @@ static struct worker *worker_new(struct calls *calls, struct demo *demo, struct 
     worker->release = release_hold(release);
     worker->functions = calls_functions(release);
     worker->averages = memory_alloc(worker->functions->count + 1, sizeof *worker->averages);
+    read_budget(worker);
     queue_init(&worker->queue, worker->functions);
+    if (worker->budget.queue < worker->queue.max_waiting)
+        worker->queue.max_waiting = (uint32_t)worker->budget.queue;
     relay_init(&worker->relay, worker);
     list_init(&worker->in_idle);
     list_init(&worker->in_busy);
@@ -189,16 +203,21 @@ void worker_finish(struct worker *worker, struct call *call)
 
 /* The process is told twice: by a message for a handler that waits, by the control page for one that computes. What it
  * still says about the call is ignored. */
+static void stop_handler(struct worker *worker, struct call *call)
+{
+    if (!call->in_process || !worker->process)
+        return;
+    report_cancel(worker, call);
+    watch_cancel(worker->process, call->stream);
+}
+
 void worker_cancel(struct worker *worker, struct call *call)
 {
     if (!worker || call_is_finished(call))
         return;
     answer_cancelled(worker->calls, call);
     call_move(call, CALL_CANCELLED);
-    if (call->in_process && worker->process) {
-        report_cancel(worker, call);
-        watch_cancel(worker->process, call->stream);
-    }
+    stop_handler(worker, call);
     retire_call(worker, call);
     pump(worker);
     settle(worker);
@@ -329,6 +348,39 @@ void worker_end(struct worker *worker, const char *sentence)
     worker_free(worker);
 }
 
+/* The limit that a running call has passed, as a sentence in `memory`; NULL: none. */
+static const char *passed_limit(const struct worker *worker, const struct call *call, uint64_t now_ms, char memory[200])
+{
+    uint64_t ran_ms = now_ms - call->started_us / 1000, most_ms = worker->budget.event_ms;
+    char duration[32];
+    if (call->function->time_limit_ms && call->function->time_limit_ms < most_ms)
+        most_ms = call->function->time_limit_ms;
+    if (call->used_ms > worker->budget.event_cpu_ms)
+        snprintf(memory, 200, "This call was stopped: it used up the %s of processor time that one call of this demo may "
+                 "have.", budget_duration(worker->budget.event_cpu_ms, duration));
+    else if (ran_ms > most_ms)
+        snprintf(memory, 200, "This call was stopped: it took longer than the %s that this function may take.",
+                 budget_duration(most_ms, duration));
+    else
+        return NULL;
+    return memory;
+}
+
+/* True when the call had passed a limit: it was answered, its handler is being stopped, what it held is free. The author
+ * reads the same sentence in the log. */
+static bool stop_overdue(struct worker *worker, struct call *call, uint64_t now_ms)
+{
+    char memory[200];
+    const char *sentence = passed_limit(worker, call, now_ms, memory);
+    if (!sentence)
+        return false;
+    worker->calls->counts.expired++;
+    relay_log(worker, TEXT("warning"), text_from(sentence));
+    stop_handler(worker, call);
+    fail_call(worker, call, sentence);
+    return true;
+}
+
 static void tell_rank(void *context, struct call *call, uint32_t rank)
 {
     struct worker *worker = context;
@@ -342,7 +394,8 @@ void worker_pulse(struct worker *worker, uint64_t now_ms)
     if (watch_pulse(worker, now_ms))
         return;
     LIST_EACH(call, &worker->queue.running_calls, struct call, in_worker)
-        answer_flush_progress(worker->calls, call, now_ms);
+        if (!stop_overdue(worker, call, now_ms))
+            answer_flush_progress(worker->calls, call, now_ms);
     if (worker->ranks_changed && now_ms - worker->ranked_ms >= BOUNDS_ESTIMATION_MS) {
         worker->ranks_changed = false;
         worker->ranked_ms = now_ms;

@@ -10,6 +10,7 @@
 #ifndef GATEWAY_WORKER_H
 #define GATEWAY_WORKER_H
 
+#include "gateway/budget.h"
 #include "gateway/function.h"
 #include "gateway/output.h"
 #include "gateway/process.h"
@@ -25,6 +26,7 @@ struct worker {
     struct demo *demo;           /* held */
     struct release *release;     /* held */
     const struct function_table *functions; /* the release's */
+    struct budget budget;        /* what it may use: the operator's, lowered by its author */
     double *averages;            /* owned: seconds a call of each function takes, by position in the table */
     struct queue queue;
     struct process *process;     /* NULL: cold */

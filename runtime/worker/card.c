@@ -15,6 +15,7 @@ enum card_kind {
     CARD_INTEGER,
     CARD_LIST,
     CARD_MAP,
+    CARD_NUMBERS, /* names out of `allowed` with whole numbers */
     CARD_TEXT_OR_LIST,
     CARD_BOOL_OR_LIST,
     CARD_ANY
@@ -55,6 +56,8 @@ static const struct card_key {
     {"disable_embedding", CARD_BOOL_OR_LIST, "true, false or a list of allowed parents", NULL},
     {"startup_duration_timeout", CARD_TEXT, "a duration such as 30s or 10m", NULL},
     {"custom_headers", CARD_MAP, "names and texts", NULL},
+    {"limits", CARD_NUMBERS, "whole numbers by name: slice_ms, event_cpu_ms, event_ms, heap_bytes, queue",
+     "slice_ms event_cpu_ms event_ms heap_bytes queue"}, /* gateway/budget.c */
     {"preload_from_hub", CARD_LIST, "a list of texts", NULL},
     {"show_error", CARD_BOOL, "true or false", NULL},
     /* model cards */
@@ -131,6 +134,27 @@ static bool card_is_text_map(struct card_reader *reader, const yaml_node_t *node
     return true;
 }
 
+static bool card_is_allowed(const char *allowed, struct text value)
+{
+    struct text rest = text_from(allowed);
+
+    while (rest.length > 0)
+        if (text_equal(text_cut(&rest, ' '), value))
+            return true;
+    return false;
+}
+
+static bool card_is_number_map(struct card_reader *reader, const yaml_node_t *node, const char *allowed)
+{
+    if (!card_is_text_map(reader, node))
+        return false;
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++)
+        if (!card_is_allowed(allowed, card_scalar(yaml_document_get_node(&reader->document, pair->key))) ||
+            !card_is_integer(yaml_document_get_node(&reader->document, pair->value)))
+            return false;
+    return true;
+}
+
 static bool card_fits(struct card_reader *reader, const struct card_key *key, const yaml_node_t *node)
 {
     switch (key->kind) {
@@ -144,6 +168,8 @@ static bool card_fits(struct card_reader *reader, const struct card_key *key, co
         return card_is_text_list(reader, node);
     case CARD_MAP:
         return card_is_text_map(reader, node);
+    case CARD_NUMBERS:
+        return card_is_number_map(reader, node, key->allowed);
     case CARD_TEXT_OR_LIST:
         return card_is_text(node) || card_is_text_list(reader, node);
     case CARD_BOOL_OR_LIST:
@@ -151,16 +177,6 @@ static bool card_fits(struct card_reader *reader, const struct card_key *key, co
     case CARD_ANY:
         return true;
     }
-    return false;
-}
-
-static bool card_is_allowed(const char *allowed, struct text value)
-{
-    struct text rest = text_from(allowed);
-
-    while (rest.length > 0)
-        if (text_equal(text_cut(&rest, ' '), value))
-            return true;
     return false;
 }
 
@@ -225,7 +241,7 @@ static void card_take(struct card_reader *reader, const yaml_node_t *name, const
         card_error(reader, value, key->name, key->words);
         return;
     }
-    if (key->allowed && !card_is_allowed(key->allowed, card_scalar(value))) {
+    if (key->kind == CARD_TEXT && key->allowed && !card_is_allowed(key->allowed, card_scalar(value))) {
         BUFFER_AUTO struct buffer words = BUFFER_EMPTY;
         buffer_format(&words, "one of: %s", key->allowed);
         card_error(reader, value, key->name, words.data);

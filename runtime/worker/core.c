@@ -132,17 +132,37 @@ static int core_call(lua_State *lua)
     return luaL_error(lua, "unknown request %s", kind);
 }
 
-/* -- what an event tells while it runs -- */
+/* -- what an event tells while it runs: bounded by its credit -- */
+
+/* Suspends the handler when its credit is used up; it goes on where it was once the gateway has given some back. The
+ * worker itself reads on, so siblings, cancelling and answers are not held up. `credit` cannot run out here and the
+ * handler go on: where Lua cannot yield, core_may_tell() has dropped the message. */
+static int core_told(lua_State *lua, struct event *event, struct text text)
+{
+    channel_flush(&event->worker->channel);
+    if (event_spend(event, text))
+        return 0;
+    lua_settop(lua, 0);
+    return coro_wait(lua, 0);
+}
+
+/* In a sort comparator nothing can be suspended: there only what leaves credit over may be sent, the rest is dropped. A
+ * page misses a toast or a step of progress, and the bound holds. */
+static bool core_may_tell(lua_State *lua, const struct event *event, struct text text)
+{
+    return lua_isyieldable(lua) || event->credit > (int64_t)text.length + BOUNDS_CREDIT_FRAME_BYTES;
+}
 
 static int core_partial(lua_State *lua)
 {
     struct event *event = core_event(lua);
     struct message_event_partial message = {core_text(lua, 1)};
 
+    if (!core_may_tell(lua, event, message.data))
+        return 0;
     if (channel_send_event_partial(&event->worker->channel, event->id, &message) < 0)
         return luaL_error(lua, "the partial result is larger than a demo may send");
-    channel_flush(&event->worker->channel);
-    return 0;
+    return core_told(lua, event, message.data);
 }
 
 static int core_emit(lua_State *lua)
@@ -150,14 +170,15 @@ static int core_emit(lua_State *lua)
     struct event *event = core_event(lua);
     bool progress = strcmp(luaL_checkstring(lua, 1), "progress") == 0;
     struct text json = core_text(lua, 2);
+    if (!core_may_tell(lua, event, json))
+        return 0;
     int result =
         progress
             ? channel_send_event_progress(&event->worker->channel, event->id, &(struct message_event_progress){json})
             : channel_send_event_log(&event->worker->channel, event->id, &(struct message_event_log){json});
     if (result < 0)
         return luaL_error(lua, "the message is larger than a demo may send");
-    channel_flush(&event->worker->channel);
-    return 0;
+    return core_told(lua, event, json);
 }
 
 static int core_context(lua_State *lua)

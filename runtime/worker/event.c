@@ -4,14 +4,28 @@
 #include <string.h>
 
 #include "runtime/base/bounds.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/memory.h"
 #include "runtime/worker/worker.h"
 
+/* Log lines need no credit, so their flood is stopped where it starts: one line over the limit still goes out, which makes
+ * the gateway write that lines are missing. */
+static bool event_may_log(struct worker *worker)
+{
+    uint64_t second = clock_now_ms() / 1000;
+
+    if (second != worker->log_second) {
+        worker->log_second = second;
+        worker->log_lines = 0;
+    }
+    return worker->log_lines++ <= BOUNDS_LOG_LINES_PER_SECOND;
+}
+
 void event_log(struct worker *worker, const char *level, struct text text)
 {
-    while (text.length > 0) {
+    while (text.length > 0 && event_may_log(worker)) {
         struct text line = text_cut(&text, '\n');
         struct message_worker_log message = {text_from(level), text_head(line, BOUNDS_LOG_LINE_BYTES)};
         channel_send_worker_log(&worker->channel, 0, &message);
@@ -231,6 +245,7 @@ void event_start(struct worker *worker, uint64_t id, const struct message_event_
     event->coroutine = lua_newthread(lua);
     event->coroutine_reference = luaL_ref(lua, LUA_REGISTRYINDEX);
     event->context_reference = LUA_NOREF;
+    event->credit = BOUNDS_STREAM_CREDIT_BYTES;
     worker->state->demo.wall_ms = message->wall_ms;
     map_set_u64(&worker->events, id, event);
     if (event_prepare(event, message) < 0) {
@@ -268,4 +283,27 @@ void event_answer(struct worker *worker, const struct message_call_answer *messa
     lua_pushlstring(lua, message->body.data ? message->body.data : "", message->body.length);
     lua_pushlstring(lua, message->tensors.data ? message->tensors.data : "", message->tensors.length);
     event_resume(event, 3);
+}
+
+/* -- credit -- */
+
+bool event_spend(struct event *event, struct text text)
+{
+    event->credit -= (int64_t)text.length + BOUNDS_CREDIT_FRAME_BYTES;
+    event->starved = event->credit <= 0;
+    return !event->starved;
+}
+
+void event_credit(struct worker *worker, uint64_t id, uint32_t bytes)
+{
+    struct event *event = map_get_u64(&worker->events, id);
+
+    if (!event)
+        return; /* it ended meanwhile */
+    event->credit += bytes;
+    if (!event->starved || event->credit <= 0)
+        return;
+    event->starved = false;
+    lua_pushboolean(event->coroutine, 1);
+    event_resume(event, 1);
 }

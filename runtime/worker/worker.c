@@ -136,7 +136,9 @@ static void worker_message(void *context, struct message_in *in)
             event_answer(worker, &message.answer);
         break;
     case MESSAGE_worker_credit:
-        break; /* the gateway always reads: results go out in one piece and are bounded by the message table */
+        if ((result = message_worker_credit_unpack(&message.credit, in->body)) == 0)
+            event_credit(worker, in->stream, message.credit.bytes);
+        break;
     default:
         result = ERROR_INVALID;
     }

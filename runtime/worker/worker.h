@@ -21,6 +21,8 @@ struct event {
     int coroutine_reference, context_reference; /* in the registry */
     struct worker *worker;
     uint32_t waiting_for; /* call id; 0: none */
+    int64_t credit;       /* bytes it may still send while it runs; the message that passes it suspends the handler */
+    bool starved;         /* suspended until the gateway gives credit */
     bool cancelled;
 };
 
@@ -37,6 +39,8 @@ struct worker {
     struct map calls;            /* call id → struct event */
     uint32_t next_call;
     struct event *running;
+    uint64_t log_second;         /* the second that log_lines counts */
+    uint32_t log_lines;
     bool begun, show_error;
     unsigned slice_ms;
 };
@@ -48,6 +52,11 @@ _Noreturn void worker_run(struct worker *worker);
 void event_start(struct worker *worker, uint64_t id, const struct message_event_start *message);
 void event_cancel(struct worker *worker, uint64_t id);
 void event_answer(struct worker *worker, const struct message_call_answer *message);
+/* The gateway gives back `bytes` of the event's credit. */
+void event_credit(struct worker *worker, uint64_t id, uint32_t bytes);
+/* Books a message of the running event that the gateway counts. False: the handler must be suspended now, and was
+ * noted for event_credit(). */
+bool event_spend(struct event *event, struct text text);
 /* Logs a text of several lines to the demo's log. */
 void event_log(struct worker *worker, const char *level, struct text text);
 

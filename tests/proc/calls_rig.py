@@ -17,6 +17,7 @@ import time
 import wire
 
 BIN = os.environ.get("VITRINE_BIN", "/nonexistent")
+CREDIT, CREDIT_FRAME = 256 << 10, 64  # bounds.h
 ROLES = {"launcher": 1, "gateway": 2, "store": 4, "zygote": 8, "worker": 16, "infer": 32}
 
 
@@ -62,6 +63,7 @@ class Worker:
         self.lock, self.seen, self.answers = threading.Lock(), [], {}
         self.calls = itertools.count(1)
         self.dead = False
+        self.credit, self.credited = {}, threading.Condition()
         threading.Thread(target=self.run, daemon=True).start()
 
     def send(self, name, values=None, stream=0):
@@ -75,7 +77,14 @@ class Worker:
         self.send("event_done", {"data": json.dumps(data), "state": json.dumps(state or {})}, stream)
 
     def partial(self, stream, data):
-        self.send("event_partial", {"data": json.dumps(data)}, stream)
+        """A partial result, once the stream has credit for it. False: none came for ten seconds."""
+        text = json.dumps(data)
+        with self.credited:
+            if not self.credited.wait_for(lambda: self.credit.get(stream, CREDIT) > 0, 10):
+                return False
+            self.credit[stream] = self.credit.get(stream, CREDIT) - len(text.encode()) - CREDIT_FRAME
+        self.send("event_partial", {"data": text}, stream)
+        return True
 
     def fail(self, stream, error, validation=""):
         self.send("event_failed", {"error": json.dumps(error), "validation": validation, "state": "{}"}, stream)
@@ -98,6 +107,10 @@ class Worker:
             elif name == "event_start":
                 handler = self.rig.handlers[values["function"]]
                 threading.Thread(target=handler, args=(self, stream, values), daemon=True).start()
+            elif name == "worker_credit":
+                with self.credited:
+                    self.credit[stream] = self.credit.get(stream, CREDIT) + values["bytes"]
+                    self.credited.notify_all()
             elif name == "call_answer" and values["call"] in self.answers:
                 self.answers[values["call"]][1] = (values["status"], values["body"])
                 self.answers[values["call"]][0].set()

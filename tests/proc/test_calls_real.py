@@ -31,6 +31,19 @@ return ui.blocks(function()
     event("hoard", function() while true do big[#big + 1] = ("x"):rep(1 << 20) .. #big end end)
     event("mistake", function() local nothing; return nothing.field end)
     event("refuse", function() ui.error("Please enter a name.") end)
+    event("talk", function(t)
+        for i = 1, tonumber(t) do coroutine.yield(("%08d"):format(i) .. ("x"):rep(20000)) end
+        return "end"
+    end)
+    event("shout", function(t)
+        for i = 1, 3000 do ui.progress(i / 3000, ("p"):rep(400)) end
+        local list = {}
+        for i = 1, 2000 do list[i] = (i * 7919) % 2000 end
+        table.sort(list, function(a, b) ui.progress(0.5, ("s"):rep(400)); return a < b end)
+        return list[1] .. " " .. list[2000]
+    end)
+    event("patient", function() ui.sleep(30); return "never" end, { time_limit = 0.3 })
+    event("print", function() for i = 1, 100000 do print("line " .. i) end; return "printed" end)
     event("say", function(t) ui.info("look"); ui.progress(0.5, "half"); print("said " .. t); return "told" end)
 end)
 '''
@@ -128,6 +141,43 @@ class Real(unittest.TestCase):
     def test_memory_is_bounded(self):
         self.assertIn("memory", self.bad("hoard", ["x"])["error"])
         self.assertEqual(self.good("echo", ["again"]), ["again"])
+
+    def test_a_visitor_who_does_not_read_suspends_the_handler(self):
+        self.rig.join(self.number("talk"), ["2000"], "talk")
+        stream = self.rig.stream("talk")
+        time.sleep(1)
+        self.assertEqual(self.good("echo", ["sibling"]), ["sibling"])
+        messages = stream.until("process_completed")
+        stream.close()
+        self.assertEqual(messages[-1]["output"]["data"], ["end"])
+        # what came while the visitor did not read was merged: newest wins, and far fewer than 40 MB were made meanwhile
+        self.assertLessEqual(sum(m["msg"] == "process_generating" for m in messages), 2000)
+
+    def test_cancelling_a_suspended_handler(self):
+        _, body = self.rig.join(self.number("talk"), ["100000"], "gone")
+        time.sleep(0.5)  # no stream at all: the session fills, then the handler waits for credit
+        self.rig.post("/gradio_api/cancel", {"event_id": body["event_id"], "session_hash": "gone"})
+        stream = self.rig.stream("gone")
+        self.assertEqual(stream.until("process_completed")[-1]["title"], "Cancelled")
+        stream.close()
+        self.assertEqual(self.good("echo", ["free"]), ["free"])
+
+    def test_progress_has_credit_too(self):
+        """Much progress, also where Lua cannot suspend (a sort comparator): the handler ends all the same."""
+        self.assertEqual(self.good("shout", ["x"]), ["0 1999"])
+
+    def test_a_flood_of_lines_stops_in_the_worker(self):
+        began = len(self.rig.store_seen)
+        self.assertEqual(self.good("print", ["x"]), ["printed"])
+        time.sleep(0.3)
+        lines = [v["line"] for n, v in self.rig.store_seen[began:] if n == "log_append"]
+        self.assertTrue(any(b"dropped" in line for line in lines))
+        self.assertLess(len(lines), 1500)
+
+    def test_a_function_s_own_limit(self):
+        began = time.time()
+        self.assertIn("longer than the 300 ms", self.bad("patient", ["x"])["error"])
+        self.assertLess(time.time() - began, 3)
 
     def test_cancelling_what_computes(self):
         _, body = self.rig.join(self.number("spin"), ["x"], "spin")

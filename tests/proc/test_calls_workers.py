@@ -1,4 +1,5 @@
 """What happens when workers die, hang, lie or rest; and what their handlers ask for: timers, files, models, the log."""
+import http.client
 import json
 import os
 import subprocess
@@ -168,24 +169,92 @@ class Workers(unittest.TestCase):
                 self.assertIn("rules of its sandbox", self.run_function("one", ["x"], 500)["error"])
                 self.wait_for(lambda: self.rig.workers[-1].slot in self.rig.kills)
 
-    def test_a_flood_slows_nobody_else(self):
-        stop = threading.Event()
-        self.addCleanup(stop.set)
-
-        def flood(worker, stream, start):
-            data = json.dumps(["x" * (4 << 20)])
-            while not stop.is_set():
-                worker.send("event_partial", {"data": data}, stream)
-        self.handlers[1] = flood
-        self.rig.join(1, ["x"], "flood")
-        time.sleep(0.5)
+    def healthz_times(self):
         times = []
         for _ in range(60):
             began = time.time()
             self.rig.get("/healthz")
             times.append(time.time() - began)
             time.sleep(0.01)
-        self.assertLess(sorted(times)[45], 0.02)
+        return sorted(times)
+
+    def test_a_flood_slows_nobody_else(self):
+        """A visitor who reads as fast as a demo writes: credit comes back, but no faster than the demo's share."""
+        stop, sent = threading.Event(), []
+        self.addCleanup(stop.set)
+
+        def flood(worker, stream, start):
+            while not stop.is_set() and worker.partial(stream, ["x" * (200 << 10) + str(len(sent))]):
+                sent.append(1)
+        self.handlers[1] = flood
+        self.rig.join(1, ["x"], "flood")
+        stream = self.rig.stream("flood")
+        threading.Thread(target=lambda: list(iter(lambda: stream.reply.read1(1 << 20), b"")), daemon=True).start()
+        self.assertLess(self.healthz_times()[45], 0.02)
+        self.assertGreater(len(sent), 10)
+
+    def test_who_ignores_credit_is_ended(self):
+        def flood(worker, stream, start):
+            for _ in range(20):
+                worker.send("event_partial", {"data": json.dumps(["x" * (1 << 20)])}, stream)
+        self.handlers[1] = flood
+        self.rig.join(1, ["x"], "flood")  # nobody reads
+        self.wait_for(lambda: self.rig.kills)
+        self.assertIn("rules of its sandbox", self.rig.stream("flood").until("process_completed")[-1]["output"]["error"])
+
+    def test_a_slow_visitor_stops_the_demo(self):
+        """The stream is open and not read: output ends at a bounded amount, the sibling goes on, and so does the slow one
+        once its visitor reads."""
+        sent, done = [], threading.Event()
+
+        def talk(worker, stream, start):
+            for number in range(1000):
+                if not worker.partial(stream, [f"{number:08}" + "x" * 20000]):
+                    return
+                sent.append(number)
+            done.set()
+            worker.done(stream, ["end"])
+        self.handlers[1] = talk
+        self.rig.join(1, ["x"], "slow")
+        stream = self.rig.stream("slow")
+        self.wait_for(lambda: len(sent) > 10)
+        seen = -1
+        while seen != len(sent):
+            seen = len(sent)
+            time.sleep(0.4)
+        # kernel buffers, 256 KiB at the server's end, 256 KiB of the session, 256 KiB of credit
+        self.assertLess(len(sent) * 20000, 12 << 20)
+        self.assertFalse(done.is_set())
+        self.handlers[2] = echo
+        self.assertEqual(self.run_function("two", ["sibling"])["data"], ["sibling"])
+        self.assertEqual(stream.until("process_completed")[-1]["output"]["data"], ["end"])
+        self.assertTrue(done.is_set())
+
+    def test_a_slow_reader_of_the_curl_api_stops_the_demo(self):
+        sent = []
+
+        def talk(worker, stream, start):
+            for number in range(2000):
+                if not worker.partial(stream, [f"{number:08}" + "x" * 20000]):
+                    return
+                sent.append(number)
+            worker.done(stream, ["end"])
+        gate = threading.Event()
+        self.handlers[1] = lambda worker, stream, start: (gate.wait(5), talk(worker, stream, start))
+        _, body, _ = self.rig.post("/gradio_api/call/one", {"data": ["x"]})
+        connection = http.client.HTTPConnection("127.0.0.1", self.rig.port, timeout=20)
+        connection.request("GET", f"{self.rig.base}/gradio_api/call/one/{json.loads(body)['event_id']}",
+                           headers={"Host": f"localhost:{self.rig.port}"})
+        reply = connection.getresponse()
+        gate.set()
+        self.wait_for(lambda: len(sent) > 10)
+        seen = -1
+        while seen != len(sent):
+            seen = len(sent)
+            time.sleep(0.4)
+        self.assertLess(len(sent) * 20000, 12 << 20)
+        self.assertIn(b'event: complete\ndata: ["end"]', reply.read())
+        connection.close()
 
     def test_a_large_answer_arrives_whole(self):
         text = "0123456789abcdef" * (6 << 16)
@@ -300,6 +369,100 @@ class Workers(unittest.TestCase):
         lines = [v["line"] for n, v in self.rig.store_seen if n == "log_append"]
         self.assertEqual(lines[0], b"line 0")
         self.assertLessEqual(len(lines), 402)
+
+
+class Limits(unittest.TestCase):
+    """What a call, a demo, an operator may ask for; every limit answers a sentence and frees what the call held."""
+
+    def start(self, functions, handlers, env=None, **manifest):
+        class Limited(Rig):
+            def publish(self, functions, **more):
+                super().publish(functions, **manifest)
+        rig = Limited(functions, handlers, env=env)
+        self.addCleanup(rig.stop)
+        return rig
+
+    def fails(self, rig, name, words):
+        began = time.time()
+        status, body, _ = rig.post(f"/gradio_api/run/{name}", {"data": ["x"]})
+        self.assertEqual(status, 500, body)
+        self.assertIn(words, json.loads(body)["error"])
+        return time.time() - began
+
+    def test_a_call_that_only_waits(self):
+        asked = []
+
+        def wait(worker, stream, start):
+            worker.partial(stream, ["begun"])
+            asked.append(worker.ask("call_model", {"model": "ann/m", "op": "wait", "arguments": "{}", "tensors": b""}, stream))
+        rig = self.start([function(1, "wait", time_limit=0.3), function(2, "echo")], {1: wait, 2: echo})
+        took = self.fails(rig, "wait", "longer than the 300 ms that this function may take")
+        self.assertTrue(0.25 < took < 2, took)
+        deadline = time.time() + 5
+        while time.time() < deadline and not (any(name == "infer_cancel" for name, _ in rig.jobs)
+                                              and any(name == "event_cancel" for name, _, _ in rig.workers[0].seen)):
+            time.sleep(0.01)
+        self.assertIn("infer_cancel", [name for name, _ in rig.jobs])  # its model call is given up with it
+        self.assertIn("event_cancel", [name for name, _, _ in rig.workers[0].seen])
+        self.assertEqual(rig.post("/gradio_api/run/echo", {"data": ["y"]})[0], 200)
+        self.assertEqual(len(rig.workers), 1)  # nobody was killed for it
+        lines = [values["line"] for name, values in rig.store_seen if name == "log_append"]
+        self.assertTrue(any(b"longer than the 300 ms" in line for line in lines), lines)
+
+    def test_the_author_lowers(self):
+        hold = threading.Event()
+        self.addCleanup(hold.set)
+        rig = self.start([function(1, "wait", time_limit=60)], {1: lambda w, s, start: (w.partial(s, ["b"]), hold.wait(10))},
+                         card={"limits": {"event_ms": "250", "heap_bytes": "16777216", "slice_ms": "200", "queue": "1"}},
+                         limits={"slice_ms": 500})
+        self.fails(rig, "wait", "longer than the 250 ms")
+        begin = rig.workers[0].seen[0][2]
+        self.assertEqual(json.loads(begin["limits"]), {"slice_ms": 200, "heap_bytes": 16 << 20})
+
+    def test_the_author_cannot_raise_and_the_operator_can(self):
+        hold = threading.Event()
+        self.addCleanup(hold.set)
+        wait = lambda w, s, start: (w.partial(s, ["b"]), hold.wait(10))  # noqa: E731
+        rig = self.start([function(1, "wait", time_limit=60)], {1: wait}, {"VITRINE_LIMIT_WORKER_EVENT_MS": "300"},
+                         card={"limits": {"event_ms": "99999999", "slice_ms": "99999"}})
+        self.fails(rig, "wait", "longer than the 300 ms")
+        self.assertEqual(json.loads(rig.workers[0].seen[0][2]["limits"])["slice_ms"], 1000)
+        rig = self.start([function(1, "wait")], {1: wait}, {"VITRINE_LIMIT_WORKER_SLICE_MS": "3000"})
+        rig.join(1, ["x"])
+        stream = rig.stream()
+        stream.until("process_generating")
+        self.assertEqual(json.loads(rig.workers[0].seen[0][2]["limits"])["slice_ms"], 3000)
+
+    def test_the_queue_of_a_demo(self):
+        hold = threading.Event()
+        self.addCleanup(hold.set)
+        rig = self.start([function(1, "one", concurrency_limit=1)],
+                         {1: lambda w, s, start: (w.partial(s, ["b"]), hold.wait(10), w.done(s, ["x"]))}, limits={"queue": 2})
+        for _ in range(3):
+            self.assertEqual(rig.join(1, ["x"])[0], 200)
+            time.sleep(0.1)
+        status, body = rig.join(1, ["x"])
+        self.assertEqual((status, body["detail"]), (503, "Queue is full. Max size is 2 and size is 2."))
+
+    def test_processor_time_of_a_call(self):
+        burner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        self.addCleanup(burner.kill)
+        stop = threading.Event()
+        self.addCleanup(stop.set)
+
+        def burn(worker, stream, start):
+            time.sleep(0.05)
+            rig.zygote.send("zygote_spawned", {"slot": worker.slot, "pid": burner.pid})
+            slices = 0
+            while not stop.wait(0.25):  # pauses now and then, as a well-behaved handler does
+                slices += 1
+                os.pwrite(worker.page, stream.to_bytes(8, "little") + slices.to_bytes(8, "little"), 0)
+        rig = self.start([function(1, "burn"), function(2, "echo")], {1: burn, 2: echo},
+                         {"VITRINE_LIMIT_WORKER_EVENT_CPU_MS": "400"})
+        self.fails(rig, "burn", "used up the 400 ms of processor time")
+        stop.set()
+        os.pwrite(rig.workers[0].page, bytes(16), 0)
+        self.assertEqual(rig.post("/gradio_api/run/echo", {"data": ["y"]})[0], 200)
 
 
 class Stop(unittest.TestCase):
