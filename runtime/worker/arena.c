@@ -59,7 +59,7 @@ static unsigned bin_of(size_t size)
 
 int arena_init(struct arena *arena, size_t bytes, arena_full *on_full, void *context)
 {
-    void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (base == MAP_FAILED)
         return ERROR_SYSTEM;

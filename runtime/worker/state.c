@@ -43,9 +43,7 @@ static void *state_resize(struct state *state, void *block, size_t old_size, siz
 static void *state_allocate(void *context, void *block, size_t old_size, size_t new_size)
 {
     struct state *state = context;
-    size_t old = block ? old_size : 0;
-
-    size_t more = new_size > old ? new_size - old : 0;
+    size_t old = block ? old_size : 0, more = new_size > old ? new_size - old : 0;
 
     if (more > state->heap_limit || state->heap_bytes > state->heap_limit - more)
         state_out_of_memory(state);

@@ -27,6 +27,7 @@ struct state_demo {
     bool loading;                /* app.lua runs at top level: frozen clock, no waits */
     uint64_t wall_ms;            /* the time that os.time() tells while an event runs */
     void (*print)(void *context, const char *level, struct text line);
+    void (*out_of_memory)(void *context); /* last words before STATE_EXIT_MEMORY; must not touch Lua. NULL: none */
     void *context;
 };
 
@@ -43,8 +44,6 @@ struct state {
 
 /* Makes the state with libraries, kit and registry loaded, ready to fork. Aborts when the embedded kit is broken. */
 void state_init(struct state *state, size_t heap_limit);
-/* What the process says before it ends with STATE_EXIT_MEMORY; it must not touch Lua. NULL (at first): nothing. */
-void state_set_last_words(void (*last_words)(void));
 /* Reseeds math.random. */
 void state_seed(struct state *state, uint64_t seed);
 /* The state behind a lua_State. */
