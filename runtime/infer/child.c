@@ -18,6 +18,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
+#include "runtime/infer/cancel.h"
 #include "runtime/infer/model.h"
 #include "runtime/wire/channel.h"
 #include "sandbox/lockdown/lockdown.h"
@@ -76,6 +77,16 @@ static void child_fail(struct child *child, struct child_job *job, int code, con
 {
     child_refuse(child, job->id, text_from(job->model->name), code, buffer_view(reason));
     job->settled = true;
+}
+
+/* Said by child_fail() of jobs whose run was stopped; nobody reads it but a caller that outlives its own cancel. */
+static void child_fail_stopped(struct child *child, struct child_job *job, enum cancel_verdict verdict)
+{
+    struct buffer BUFFER_AUTO reason = BUFFER_EMPTY;
+
+    buffer_string(&reason, verdict == CANCEL_TOO_LONG ? "it took too long and was stopped"
+                                                      : "the call was cancelled while it ran");
+    child_fail(child, job, verdict == CANCEL_TOO_LONG ? ERROR_TIMEOUT : ERROR_CLOSED, &reason);
 }
 
 static void child_free_job(struct child_job *job)
@@ -410,25 +421,49 @@ static void child_answer(struct child *child, struct child_job *const *group, si
     for (size_t j = 0; j < count; j++) {
         for (size_t i = 0; i < answer->count; i++)
             pieces[i] = child_piece(&answer->tensors[i], j, count);
-        if (group[j]->op == CHILD_RUN)
+        if (cancel_has(group[j]->id))
+            child_fail_stopped(child, group[j], CANCEL_NOBODY_WAITS); /* its neighbours were waited for */
+        else if (group[j]->op == CHILD_RUN)
             child_answer_run(child, group[j], pieces, answer->count);
         else
             child_answer_picture(child, group[j], &pieces[0]);
     }
 }
 
-static void child_run_alone(struct child *child, struct child_job *job)
+/* One run of the engine for the jobs of a group, which a cancel of all of them stops. A stopped run answers the jobs
+ * and returns ERROR_CLOSED, also when it came to its end just then: the outcome is thrown away. */
+static int child_run_engine(struct child *child, struct child_job *const *group, size_t count,
+                            const struct engine_input *inputs, struct engine_answer *ret_answer, struct buffer *reason)
+{
+    uint64_t ids[BOUNDS_INFER_BATCH];
+
+    for (size_t i = 0; i < count; i++)
+        ids[i] = group[i]->id;
+    cancel_begin(ids, count);
+    int result = engine_run(&group[0]->model->engine, inputs, ret_answer, reason);
+    enum cancel_verdict verdict = cancel_end();
+    if (verdict == CANCEL_NONE)
+        return result;
+    if (result == 0)
+        engine_answer_clear(ret_answer);
+    for (size_t i = 0; i < count; i++)
+        child_fail_stopped(child, group[i], verdict);
+    return ERROR_CLOSED;
+}
+
+static bool child_run_alone(struct child *child, struct child_job *job)
 {
     struct buffer BUFFER_AUTO reason = BUFFER_EMPTY;
     struct engine_answer answer;
 
-    int result = engine_run(&job->model->engine, job->inputs, &answer, &reason);
-    if (result < 0) {
+    int result = child_run_engine(child, &job, 1, job->inputs, &answer, &reason);
+    if (result == 0) {
+        child_answer(child, &job, 1, &answer);
+        engine_answer_clear(&answer);
+    } else if (!job->settled) {
         child_fail(child, job, result, &reason);
-        return;
     }
-    child_answer(child, &job, 1, &answer);
-    engine_answer_clear(&answer);
+    return result == 0;
 }
 
 /* Runs the group at once; false when that failed or the answer cannot be cut, and nothing was answered. */
@@ -440,27 +475,29 @@ static bool child_run_together(struct child *child, struct child_job *const *gro
     struct buffer BUFFER_AUTO reason = BUFFER_EMPTY;
 
     child_join(group, count, joined);
-    bool ran = engine_run(engine, joined, &answer, &reason) == 0;
+    bool ran = child_run_engine(child, group, count, joined, &answer, &reason) == 0;
     if (ran && child_divides(&answer, (uint64_t)joined[0].shape[0]))
         child_answer(child, group, count, &answer);
-    else if (ran)
-        engine->batchable = false;
     for (size_t i = 0; i < engine->input_count; i++)
         free(joined[i].bytes);
     if (ran)
         engine_answer_clear(&answer);
-    return ran && group[0]->settled;
+    return group[0]->settled;
 }
 
+/* A group that failed together may hold one job that fails alone: only when none does is it the model that cannot
+ * take a batch, or one caller's bad input would cost all others their batches for good. */
 static void child_run_models(struct child *child, struct child_job *job)
 {
     struct child_job *group[BOUNDS_INFER_BATCH];
-    size_t count = child_gather(job, group);
+    size_t count = child_gather(job, group), ran = 0;
 
     if (count > 1 && child_run_together(child, group, count))
         return;
     for (size_t i = 0; i < count; i++)
-        child_run_alone(child, group[i]);
+        ran += child_run_alone(child, group[i]);
+    if (count > 1 && ran == count)
+        job->model->engine.batchable = false;
 }
 
 static void child_run_job(struct child *child, struct child_job *job)
@@ -569,8 +606,7 @@ static int child_on_cancel(struct child *child, struct message_in *in)
     for (struct child_job *job = child->first; job; job = job->next) {
         if (job->id != message.job || job->settled)
             continue;
-        child_send(child, job->id, ERROR_CLOSED, TEXT("cancelled"), TEXT(""));
-        job->settled = true;
+        child_fail_stopped(child, job, CANCEL_NOBODY_WAITS);
     }
     return 0;
 }
@@ -661,6 +697,8 @@ void child_run(int channel_fd)
     if (dup3(1, 2, 0) < 0 || fd_set_nonblocking(channel_fd) < 0)
         _exit(1);
     signal(SIGPIPE, SIG_IGN);
+    if (cancel_init() < 0)
+        _exit(1);
     channel_init(&child.channel, channel_fd, ROLE_CHILD, ROLE_INFER, CHANNEL_FDS);
     map_init(&child.models);
     map_init(&child.windows);

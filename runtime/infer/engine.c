@@ -15,6 +15,7 @@
 static const OrtApi *api;
 static OrtEnv *environment;
 static OrtMemoryInfo *memory_info;
+static OrtRunOptions *run_options; /* of every run: its flag is how a run is stopped */
 
 /* Consumes a status. True when all went well; else its first line, cut to a bound, is appended to `reason`. */
 static bool engine_ok(OrtStatus *status, struct buffer *reason)
@@ -49,7 +50,8 @@ int engine_setup(void)
     if (!api || !engine_ok(api->CreateEnv(ORT_LOGGING_LEVEL_FATAL, "vitrine", &environment), NULL))
         return ERROR_SYSTEM;
     if (!engine_ok(api->DisableTelemetryEvents(environment), NULL) ||
-        !engine_ok(api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &memory_info), NULL))
+        !engine_ok(api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &memory_info), NULL) ||
+        !engine_ok(api->CreateRunOptions(&run_options), NULL))
         return ERROR_SYSTEM;
     return engine_is_alone() ? 0 : ERROR_UNSUPPORTED;
 }
@@ -217,7 +219,7 @@ static bool engine_run_values(struct engine *engine, OrtValue *const *inputs, Or
         input_names[i] = engine->inputs[i].name;
     for (size_t i = 0; i < engine->output_count; i++)
         output_names[i] = engine->outputs[i].name;
-    return engine_ok(api->Run(engine->session, NULL, input_names, (const OrtValue *const *)inputs, engine->input_count,
+    return engine_ok(api->Run(engine->session, run_options, input_names, (const OrtValue *const *)inputs, engine->input_count,
                               output_names, engine->output_count, outputs),
                      reason);
 }
@@ -280,6 +282,17 @@ int engine_run(struct engine *engine, const struct engine_input *inputs, struct 
         }
     }
     return 0;
+}
+
+void engine_arm(void)
+{
+    engine_ok(api->RunOptionsUnsetTerminate(run_options), NULL);
+}
+
+/* Not engine_ok(): nothing is released in a signal handler, and this call returns no status to release. */
+void engine_stop(void)
+{
+    (void)!api->RunOptionsSetTerminate(run_options);
 }
 
 void engine_answer_clear(struct engine_answer *answer)

@@ -51,6 +51,11 @@ void engine_close(struct engine *engine);
  * with a sentence in `reason`. */
 int engine_run(struct engine *engine, const struct engine_input *inputs, struct engine_answer *ret_answer,
                struct buffer *reason);
+/* Forgets an earlier engine_stop(): the next run goes to its end. */
+void engine_arm(void);
+/* Makes the run in progress fail before its next operator; one that has begun is not interrupted. May be called from a
+ * signal handler: the library only sets a flag that its executor reads. */
+void engine_stop(void);
 void engine_answer_clear(struct engine_answer *answer);
 /* Appends {"inputs":[{"name","type","shape"}…],"outputs":[…]}; a dimension of any size is -1. */
 void engine_describe(const struct engine *engine, struct buffer *out);

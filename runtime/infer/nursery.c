@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +18,14 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/memory.h"
+#include "runtime/infer/cancel.h"
+
+/* The nursery is a loop around ppoll(): a request of the supervisor, or a child that ended. It answers nothing but
+ * exits, so the supervisor never waits for it; and since the supervisor reads each exit, the blocking send of a notice
+ * cannot stand for long.
+ *
+ * The slots bound how many children there can be at once, whatever the supervisor asks: a broken supervisor cannot
+ * fill the machine. */
 
 enum { NURSERY_SLOTS = BOUNDS_INFER_CHILDREN + BOUNDS_INFER_TRIES + 4 };
 
@@ -31,6 +40,13 @@ struct nursery {
 };
 
 /* -- in the nursery -- */
+
+/* The sanitizer's shadow memory is private memory by the terabyte: in that build no child would live. */
+#ifdef __SANITIZE_ADDRESS__
+enum { NURSERY_LIMITS_DATA = 0 };
+#else
+enum { NURSERY_LIMITS_DATA = 1 };
+#endif
 
 static void nursery_limit(int resource, uint64_t value)
 {
@@ -55,7 +71,8 @@ static void nursery_become_child(const struct nursery *nursery, int channel_fd)
     int fd = fcntl(channel_fd, F_DUPFD_CLOEXEC, 64);
     if (fd < 0 || dup3(fd, 3, O_CLOEXEC) < 0 || close_range(4, ~0u, 0) < 0)
         _exit(1);
-    nursery_limit(RLIMIT_DATA, BOUNDS_INFER_CHILD_BYTES);
+    if (NURSERY_LIMITS_DATA)
+        nursery_limit(RLIMIT_DATA, BOUNDS_INFER_CHILD_BYTES);
     nursery_limit(RLIMIT_NOFILE, BOUNDS_INFER_CHILD_FILES);
     nursery_limit(RLIMIT_FSIZE, 0);
     nursery_limit(RLIMIT_CORE, 0);
@@ -103,6 +120,22 @@ static void nursery_kill_child(const struct nursery *nursery, uint32_t id)
             kill(nursery->slots[i].pid, SIGKILL);
 }
 
+/* Through a descriptor of the process: kill() cannot carry a number, and this call is in the filter already. Failing
+ * means that it ended meanwhile or that its queue of signals is full; either way the supervisor's clock goes on. */
+static void nursery_interrupt(const struct nursery *nursery, uint32_t id, uint64_t job)
+{
+    siginfo_t info = {.si_signo = CANCEL_SIGNAL, .si_code = SI_QUEUE};
+
+    info.si_value.sival_ptr = (void *)(uintptr_t)job;
+    for (int i = 0; i < NURSERY_SLOTS; i++) {
+        if (nursery->slots[i].pid <= 0 || nursery->slots[i].id != id)
+            continue;
+        FD_AUTO int fd = (int)syscall(SYS_pidfd_open, nursery->slots[i].pid, 0);
+        if (fd >= 0)
+            (void)!syscall(SYS_pidfd_send_signal, fd, CANCEL_SIGNAL, &info, 0);
+    }
+}
+
 static void nursery_reap(struct nursery *nursery)
 {
     int status;
@@ -144,6 +177,8 @@ static bool nursery_serve(struct nursery *nursery)
         nursery_fork(nursery, request.id, fd);
     else if (request.operation == NURSERY_KILL)
         nursery_kill_child(nursery, request.id);
+    else if (request.operation == NURSERY_CANCEL)
+        nursery_interrupt(nursery, request.id, request.job);
     return true;
 }
 
@@ -159,6 +194,7 @@ static void nursery_loop(struct nursery *nursery)
     sigset_t blocked, before;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(CANCEL_SIGNAL, SIG_IGN); /* children inherit that until they have a handler of their own */
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGCHLD);
     sigprocmask(SIG_BLOCK, &blocked, &before);
@@ -230,14 +266,19 @@ static int nursery_send(int nursery_fd, struct nursery_request request, int fd)
 
 int nursery_spawn(int nursery_fd, uint32_t id, int fd)
 {
-    int result = nursery_send(nursery_fd, (struct nursery_request){NURSERY_SPAWN, id}, fd);
+    int result = nursery_send(nursery_fd, (struct nursery_request){.operation = NURSERY_SPAWN, .id = id}, fd);
     fd_close(&fd);
     return result;
 }
 
 int nursery_kill(int nursery_fd, uint32_t id)
 {
-    return nursery_send(nursery_fd, (struct nursery_request){NURSERY_KILL, id}, -1);
+    return nursery_send(nursery_fd, (struct nursery_request){.operation = NURSERY_KILL, .id = id}, -1);
+}
+
+int nursery_cancel(int nursery_fd, uint32_t id, uint64_t job)
+{
+    return nursery_send(nursery_fd, (struct nursery_request){.operation = NURSERY_CANCEL, .id = id, .job = job}, -1);
 }
 
 int nursery_read(int nursery_fd, struct nursery_exit *ret_exit)

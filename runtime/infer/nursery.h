@@ -1,8 +1,9 @@
 /* Where children are forked: a process that loaded ONNX Runtime, was locked down, and has never seen a byte of a model
  * or of a call. So a child starts in a millisecond and inherits nobody's data, and nothing here needs exec.
  *
- *   supervisor → nursery   {u32 NURSERY_SPAWN, u32 id} with the child's end of its channel, or {u32 NURSERY_KILL, u32
- * id} nursery → supervisor   {u32 id, u32 exit}: exit status 0-255, or 256 + signal; exactly once per spawn
+ *   supervisor → nursery   {NURSERY_SPAWN, id} with the child's end of its channel, {NURSERY_KILL, id}, or
+ *                          {NURSERY_CANCEL, id, job}: a signal that carries the job's number (cancel.h)
+ *   nursery → supervisor   {id, exit}: exit status 0-255, or 256 + signal; exactly once per spawn
  *
  * The nursery is the children's parent: it reaps them, so an id never means another process. When the supervisor's end
  * closes it kills all and ends. */
@@ -11,11 +12,12 @@
 
 #include <stdint.h>
 
-enum { NURSERY_SPAWN = 1, NURSERY_KILL = 2 };
+enum { NURSERY_SPAWN = 1, NURSERY_KILL = 2, NURSERY_CANCEL = 3 };
 enum { NURSERY_EXIT_SIGNAL = 256 };
 
 struct nursery_request {
     uint32_t operation, id;
+    uint64_t job; /* of NURSERY_CANCEL */
 };
 
 struct nursery_exit {
@@ -28,6 +30,8 @@ int nursery_start(void (*run)(int channel_fd));
 /* Asks for a child; takes over `fd`, its end of the channel. 0, or ERROR_BUSY / ERROR_SYSTEM. */
 int nursery_spawn(int nursery_fd, uint32_t id, int fd);
 int nursery_kill(int nursery_fd, uint32_t id);
+/* Interrupts the child where it computes. What is lost when the socket is full (ERROR_BUSY) is only time. */
+int nursery_cancel(int nursery_fd, uint32_t id, uint64_t job);
 /* One notice: 1 and `*ret_exit`, 0 when there is none yet, ERROR_CLOSED when the nursery is gone. */
 int nursery_read(int nursery_fd, struct nursery_exit *ret_exit);
 

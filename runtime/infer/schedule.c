@@ -61,6 +61,11 @@ static struct schedule_entry *schedule_shift(struct schedule *schedule, struct s
     return entry;
 }
 
+struct schedule_entry *schedule_peek(const struct schedule *schedule)
+{
+    return schedule->first ? schedule->first->first : NULL;
+}
+
 /* One round: every demo in turn gives at most one entry; those that gave go behind those that did not. */
 static size_t schedule_round(struct schedule *schedule, struct schedule_entry **ret_entries, size_t count,
                              size_t capacity)

@@ -26,6 +26,8 @@ void schedule_init(struct schedule *schedule);
 void schedule_release(struct schedule *schedule); /* the entries are their owners' */
 /* Appends `entry`, which stays the caller's memory, behind its demo's others. */
 void schedule_push(struct schedule *schedule, struct schedule_entry *entry);
+/* The entry that the next take begins with, or NULL when none waits. */
+struct schedule_entry *schedule_peek(const struct schedule *schedule);
 /* Takes up to `capacity` entries of one model into `ret_entries`; returns how many, 0 when none waits. */
 size_t schedule_take(struct schedule *schedule, struct schedule_entry **ret_entries, size_t capacity);
 /* Takes out one that waits; false when it does not. */

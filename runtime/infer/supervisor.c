@@ -124,16 +124,20 @@ static void supervisor_on_job(struct supervisor *supervisor, struct message_in *
     supervisor_model_add(supervisor, message.model, job);
 }
 
-/* The gateway no longer waits: what waits here is dropped; what a child has may still be skipped by it. */
+/* The gateway no longer waits. It has its answer at once; the job itself goes when it leaves the schedule, or when its
+ * child has answered for it. */
 static void supervisor_cancel(struct supervisor *supervisor, struct supervisor_job *job)
 {
     struct supervisor_model *model = job->model;
 
+    if (job->cancelled)
+        return;
+    supervisor_refuse(supervisor, job->gateway_job, ERROR_CLOSED, "the call was cancelled");
     job->cancelled = true;
-    if (job->child && job->child->channel)
-        channel_send_child_cancel(job->child->channel, 0, &(struct message_child_cancel){.job = job->id});
-    else if (!job->child && (schedule_remove(&model->waiting, &job->entry) ||
-                             (model->child && schedule_remove(&model->child->schedule, &job->entry))))
+    if (job->child)
+        supervisor_child_cancel(job->child, job);
+    else if (schedule_remove(&model->waiting, &job->entry) ||
+             (model->child && schedule_remove(&model->child->schedule, &job->entry)))
         supervisor_free_job(supervisor, job);
 }
 
@@ -266,6 +270,7 @@ static void supervisor_on_peer(void *context, enum message_role role, int fd)
 
     if (role == ROLE_GATEWAY) {
         loop_channel_detach(supervisor->loop, supervisor->gateway);
+        supervisor->gateway = NULL; /* nobody to tell that the old one's jobs are cancelled */
         supervisor_forget_gateway(supervisor);
         supervisor->gateway = loop_channel_attach(supervisor->loop, fd, ROLE_INFER, role, CHANNEL_FDS,
                                                   supervisor_gateway_message, supervisor_gateway_closed, supervisor);

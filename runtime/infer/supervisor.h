@@ -1,9 +1,12 @@
 /* The inference backend's supervisor: knows which model belongs to whom, who waits for what, and which child runs it.
  * It never looks into a model or a tensor; that is the children's business.
  *
- *   job arrives → its model is asked of the store once → the job waits in the schedule of the owner's child → the
- * child, when idle, gets the next batch → results go back to the gateway. A child that dies, takes too long or needs
- * too much memory fails the jobs it was given; those that still wait run in a fresh child. */
+ *   job arrives → its model is asked of the store once → the job waits in the schedule of the owner's child →
+ *   the child, when idle, gets the next batch → results go back to the gateway
+ *
+ * Each infer_job gets exactly one infer_result, whatever happens: an answer, a failure, or the word that it was
+ * cancelled. A child that dies, takes too long or needs too much memory fails the jobs it was given; those that still
+ * wait run in a fresh child. */
 #ifndef RUNTIME_INFER_SUPERVISOR_H
 #define RUNTIME_INFER_SUPERVISOR_H
 
@@ -29,6 +32,7 @@ struct supervisor_model {
     bool sent;                      /* the child has it */
     bool retired;                   /* no longer in the map: freed with its last job */
     uint64_t used_ms;
+    uint64_t entry_us;              /* what one call of it takes, as lately measured; 0: not known */
 };
 
 struct supervisor_job {
@@ -38,7 +42,7 @@ struct supervisor_job {
     struct supervisor_model *model;
     struct supervisor_child *child; /* given to it */
     struct supervisor_job *next;    /* of the child's batch */
-    bool cancelled;
+    bool cancelled;                 /* answered already; kept until the child lets go of it */
     char *op;                       /* owned */
     struct buffer arguments, tensors;
 };
@@ -51,9 +55,14 @@ struct supervisor_child {
     struct channel *channel;
     struct schedule schedule;
     struct supervisor_job *batch; /* given, unanswered */
+    struct supervisor_model *batch_model; /* whose time the batch tells; NULL: loading it counts, so nobody's */
+    size_t batch_count;
+    uint64_t batch_us;      /* when it was given */
     struct supervisor_model *models;
     struct map windows;     /* slots it was sent (value: non-NULL) */
-    struct loop_timer patience;
+    struct loop_timer patience; /* for the next answer; twice: a word, then the end */
+    struct loop_timer grace;    /* for a cancelled run to stop */
+    bool urged;                 /* it was told that it takes too long */
     struct loop_deferred turn;
     const char *verdict;    /* why we killed it; NULL: we did not */
     uint64_t used_ms;
@@ -94,6 +103,8 @@ struct supervisor_child *supervisor_child_of(struct supervisor *supervisor, stru
 void supervisor_child_add(struct supervisor_child *child, struct supervisor_job *job);
 /* Ends the process; the batch it was given fails with `verdict` in the sentence. */
 void supervisor_child_kill(struct supervisor_child *child, const char *verdict);
+/* Nobody waits any more for this job of its batch: interrupts the run when it is what runs. */
+void supervisor_child_cancel(struct supervisor_child *child, struct supervisor_job *job);
 void supervisor_child_forget_window(struct supervisor *supervisor, uint32_t slot);
 /* Starts a trial of a pushed model in the bundle `fd`, which stays the caller's. */
 void supervisor_child_try(struct supervisor *supervisor, const struct message_model_try *message, int fd);

@@ -8,6 +8,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/log.h"
 #include "runtime/base/memory.h"
+#include "runtime/infer/cancel.h"
 #include "runtime/infer/nursery.h"
 #include "runtime/infer/supervisor.h"
 
@@ -17,6 +18,7 @@ enum { SUPERVISOR_TRIAL_JOB = 1 };
 
 static void supervisor_child_turn(void *context);
 static void supervisor_child_patience(void *context);
+static void supervisor_child_grace(void *context);
 
 static struct supervisor_child *supervisor_child_new(struct supervisor *supervisor, struct text owner)
 {
@@ -28,6 +30,7 @@ static struct supervisor_child *supervisor_child_new(struct supervisor *supervis
     schedule_init(&child->schedule);
     map_init(&child->windows);
     loop_timer_init(supervisor->loop, &child->patience, supervisor_child_patience, child);
+    loop_timer_init(supervisor->loop, &child->grace, supervisor_child_grace, child);
     child->turn = (struct loop_deferred){.callback = supervisor_child_turn, .context = child};
     return child;
 }
@@ -41,6 +44,7 @@ static void supervisor_child_free(struct supervisor_child *child)
     loop_channel_detach(supervisor->loop, child->channel);
     loop_cancel(supervisor->loop, &child->turn);
     loop_timer_release(&child->patience);
+    loop_timer_release(&child->grace);
     schedule_release(&child->schedule);
     map_release(&child->windows);
     free(child->trial_name);
@@ -122,9 +126,61 @@ void supervisor_child_kill(struct supervisor_child *child, const char *verdict)
                   child->owner ? child->owner : child->trial_name);
 }
 
+/* The clock of a batch. What runs is told to stop first: that costs one group of calls, and the models stay loaded.
+ * Who does not stop (one operator that computes for long, a hostile process, a model that takes ages to load) is
+ * ended. */
 static void supervisor_child_patience(void *context)
 {
-    supervisor_child_kill(context, "took too long and was stopped");
+    struct supervisor_child *child = context;
+
+    if (child->urged || !child->owner || nursery_cancel(child->supervisor->nursery_fd, child->id, CANCEL_RUNNING) < 0) {
+        supervisor_child_kill(child, "took too long and was stopped");
+        return;
+    }
+    child->urged = true;
+    loop_timer_start(&child->patience, BOUNDS_INFER_CANCEL_MS);
+}
+
+static void supervisor_child_wait(struct supervisor_child *child)
+{
+    child->urged = false;
+    if (child->batch)
+        loop_timer_start(&child->patience, child->supervisor->job_ms);
+    else
+        loop_timer_stop(&child->patience);
+}
+
+/* -- cancelling -- */
+
+/* Somebody still waits for a call of the batch. */
+static bool supervisor_child_is_wanted(const struct supervisor_child *child)
+{
+    for (const struct supervisor_job *job = child->batch; job; job = job->next)
+        if (!job->cancelled)
+            return true;
+    return false;
+}
+
+/* A cancelled run still computes, for nobody: the process is ended rather than paid for. When others of the batch are
+ * waited for, patience decides. */
+static void supervisor_child_grace(void *context)
+{
+    struct supervisor_child *child = context;
+
+    if (child->batch && !supervisor_child_is_wanted(child))
+        supervisor_child_kill(child, "did not stop when its caller cancelled");
+}
+
+/* The message goes first: a child that has not begun the job must not learn of its end before its beginning. */
+void supervisor_child_cancel(struct supervisor_child *child, struct supervisor_job *job)
+{
+    if (!child->channel || !child->id)
+        return; /* it died; its notice is on the way */
+    channel_send_child_cancel(child->channel, 0, &(struct message_child_cancel){.job = job->id});
+    channel_flush(child->channel);
+    if (nursery_cancel(child->supervisor->nursery_fd, child->id, job->id) < 0)
+        log_warning("models of %s: the nursery is busy; a cancelled call ends when it is done", child->owner);
+    loop_timer_start(&child->grace, BOUNDS_INFER_CANCEL_MS);
 }
 
 /* -- the end of a child -- */
@@ -184,6 +240,9 @@ static void supervisor_child_on_exit(struct supervisor *supervisor, const struct
     child->id = 0;
     child->verdict = NULL;
     loop_timer_stop(&child->patience);
+    loop_timer_stop(&child->grace);
+    child->urged = false;
+    child->batch_model = NULL;
     map_release(&child->windows);
     map_init(&child->windows);
     for (struct supervisor_model *model = child->models; model; model = model->next)
@@ -218,6 +277,24 @@ void supervisor_child_on_nursery(void *context, int fd)
 
 /* -- what a child says -- */
 
+/* With the last answer of a batch: what one call took, smoothed, so that the next batch lasts about a turn. */
+static void supervisor_child_measure(struct supervisor_child *child, const struct supervisor_job *job)
+{
+    if (child->batch || child->batch_model != job->model)
+        return;
+    uint64_t each = (clock_now_us() - child->batch_us) / child->batch_count;
+    job->model->entry_us = job->model->entry_us ? (3 * job->model->entry_us + each) / 4 : each;
+}
+
+/* How many calls of the model may be given at once. A batch is not taken back when another demo comes, so its length
+ * in time is what that demo waits: quick models fill the batch, slow ones go nearly one by one. */
+static size_t supervisor_child_share(const struct supervisor_model *model)
+{
+    uint64_t turn_us = (uint64_t)BOUNDS_INFER_TURN_MS * 1000, count = model->entry_us ? turn_us / model->entry_us : 1;
+
+    return count < 1 ? 1 : count > BOUNDS_INFER_BATCH ? BOUNDS_INFER_BATCH : (size_t)count;
+}
+
 static void supervisor_child_on_result(struct supervisor_child *child, struct message_in *in)
 {
     struct message_child_result message;
@@ -235,10 +312,8 @@ static void supervisor_child_on_result(struct supervisor_child *child, struct me
             continue;
         *link = job->next;
         child->used_ms = clock_now_ms();
-        if (child->batch)
-            loop_timer_start(&child->patience, child->supervisor->job_ms);
-        else
-            loop_timer_stop(&child->patience);
+        supervisor_child_wait(child);
+        supervisor_child_measure(child, job);
         supervisor_finish(child->supervisor, job, &message);
         loop_defer(child->supervisor->loop, &child->turn);
         return;
@@ -361,11 +436,14 @@ static void supervisor_child_turn(void *context)
         supervisor_child_fail_all(child);
         return;
     }
-    size_t count = schedule_take(&child->schedule, entries, BOUNDS_INFER_BATCH);
+    struct supervisor_model *model = ((struct supervisor_job *)schedule_peek(&child->schedule))->model;
+    child->batch_model = model->sent ? model : NULL;
+    child->batch_count = schedule_take(&child->schedule, entries, supervisor_child_share(model));
     child->used_ms = clock_now_ms();
-    loop_timer_start(&child->patience, child->supervisor->job_ms);
-    for (size_t i = 0; i < count; i++)
+    child->batch_us = clock_now_us();
+    for (size_t i = 0; i < child->batch_count; i++)
         supervisor_child_give(child, (struct supervisor_job *)entries[i]);
+    supervisor_child_wait(child);
 }
 
 void supervisor_child_add(struct supervisor_child *child, struct supervisor_job *job)

@@ -19,6 +19,10 @@ BINARIES = pathlib.Path(os.environ.get("VITRINE_BIN") or pathlib.Path(os.environ
 ROLES = {name.lower(): 1 << int(bit) for name, bit in re.findall(r"ROLE_(\w+) = 1 << (\d+)", (ROOT / "runtime/wire/message.h").read_text())}
 
 
+# What bounds on time are multiplied with: the sanitizers' build computes several times slower.
+SLOWNESS = 8 if b"__asan_init" in (BINARIES / "vitrine-infer").read_bytes() else 1
+
+
 def read_table():
     """Message numbers and fields, from the same table that the C code is made of."""
     text = (ROOT / "runtime/wire/message.def").read_text()
@@ -231,6 +235,22 @@ def model_endless():
     body += b"".join(member(12, value_info(*each)) for each in [("again", 9, ()), ("y", 1, (1,))])
     attribute = member(5, member(1, "body") + member(6, body) + member(20, 5))
     return onnx([node("Loop", ["rounds", "", "start"], ["end"], attribute)], [("rounds", 7, ()), ("start", 1, (1,))], [("end", 1, (1,))])
+
+
+def model_chain(length, side):
+    """x, rows of `side` numbers, multiplied `length` times by the same matrix, an input too: slow, but one operator is quick."""
+    names = ["x"] + [f"t{i}" for i in range(length - 1)] + ["y"]
+    nodes = [node("MatMul", [names[i], "w"], [names[i + 1]]) for i in range(length)]
+    return onnx(nodes, [("x", 1, ("n", side)), ("w", 1, (side, side))], [("y", 1, ("n", side))])
+
+
+def model_slow(length, side):
+    """The same with the matrix inside (a unit matrix times `length` rounds): takes batches along x's rows."""
+    unit = b"".join(struct.pack("<f", float(i == j)) for i in range(side) for j in range(side))
+    matrix = member(1, side) + member(1, side) + member(2, 1) + member(8, "w") + member(9, unit)
+    names = ["x"] + [f"t{i}" for i in range(length - 1)] + ["y"]
+    nodes = [node("MatMul", [names[i], "w"], [names[i + 1]]) for i in range(length)]
+    return onnx(nodes, [("x", 1, ("n", side))], [("y", 1, ("n", side))], [matrix])
 
 
 def model_hungry():

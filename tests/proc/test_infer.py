@@ -1,9 +1,11 @@
 """vitrine-infer, the real binary, between a gateway and a store played by the test."""
 
+import fcntl
 import json
 import mmap
 import os
 import pathlib
+import re
 import signal
 import struct
 import time
@@ -78,7 +80,6 @@ class Answers(InferCase):
     def test_large_tensors_go_through_the_window(self):
         fd = os.memfd_create("window", os.MFD_ALLOW_SEALING)
         os.ftruncate(fd, 4 << 20)
-        import fcntl
         fcntl.fcntl(fd, 1033, 2 | 4)  # F_ADD_SEALS: shrink, grow
         self.addCleanup(os.close, fd)
         self.infer.gateway.send("infer_window", [fd], slot=9)
@@ -220,10 +221,10 @@ class Crashes(InferCase):
         second = self.infer.job("eve/hungry", data=tensors(("size", "int64", [1], [3])), demo=1)
         third = self.infer.job("eve/hungry", data=tensors(("size", "int64", [1], [5])), demo=1)
         self.infer.gateway.send("infer_cancel", job=second)
+        self.assertEqual(self.infer.result(second, 1)[:2], (9, "the call was cancelled"), "at once, not when the endless one ends")
         self.assertIn("took too long", self.infer.result(first)[1])
         status, body, answer = self.infer.result(third)
         self.assertEqual(status, 0, body)
-        self.assertNotIn(second, self.infer.results)
 
     def test_demos_take_turns(self):
         job = self.endless(demo=9)
@@ -240,6 +241,124 @@ class Crashes(InferCase):
                 continue
         self.assertLess(len(order), 40, "one demo's crowd does not stand before another's only call")
         self.assertEqual(len(crowd), 60)
+
+
+class Cancels(InferCase):
+    """What runs is reached too: the child answers the next call long before the cancelled one would have been done."""
+
+    def setUp(self):
+        super().setUp()
+        self.infer.models["ann/chain"] = {"onnx/model.onnx": harness.model_chain(4000, 256)}
+        self.infer.models["ann/slow"] = {"onnx/model.onnx": harness.model_slow(1000, 256)}
+        self.matrix = [0.0] * (256 * 256)
+        fd = os.memfd_create("window", os.MFD_ALLOW_SEALING)
+        os.ftruncate(fd, 4 << 20)
+        fcntl.fcntl(fd, 1033, 2 | 4)
+        self.addCleanup(os.close, fd)
+        self.infer.gateway.send("infer_window", [fd], slot=3)
+
+    def chain(self, demo=1):
+        """Seconds of work: 4,000 products of matrices."""
+        size = 4 * 256 * 256
+        return self.infer.job("ann/chain", data=tensors(("x", "float32", [256, 256], (0, size)), ("w", "float32", [256, 256], (size, size))), demo=demo, slot=3)
+
+    def slow(self, value, demo=1, rows=1):
+        return self.infer.job("ann/slow", data=tensors(("x", "float32", [rows, 256], [value] * 256 * rows)), demo=demo)
+
+    def memory(self, child):
+        return int(re.search(r"RssAnon:\s+(\d+)", pathlib.Path(f"/proc/{child}/status").read_text())[1])
+
+    def running(self):
+        """A chain that computes, and its process."""
+        job = self.chain()
+        self.infer.serve_store(0.5)
+        time.sleep(0.4)
+        (child,) = self.infer.children()
+        return job, child
+
+    def test_a_run_in_progress_stops(self):
+        self.assertEqual(self.infer.call("ann/add", data=add([1, 2], [3, 4]))[0], 0)
+        job, child = self.running()
+        before = time.monotonic()
+        self.infer.gateway.send("infer_cancel", job=job)
+        self.assertEqual(self.infer.result(job)[:2], (9, "the call was cancelled"))
+        self.assertLess(time.monotonic() - before, 0.1 * harness.SLOWNESS)
+        status, body, answer = self.infer.call("ann/add", data=add([1, 2], [3, 4]))
+        self.assertEqual((status, read_tensors(answer)["sum"][1]), (0, [4, 6]), body)
+        self.assertLess(time.monotonic() - before, 0.1 * harness.SLOWNESS, "the owner's next call did not wait for the rest of the run")
+        self.assertEqual(self.infer.children(), [child], "its process lives on, models loaded")
+
+    def test_memory_is_given_back(self):
+        self.assertEqual(self.infer.call("ann/add", data=add([1, 2], [3, 4]))[0], 0)
+        measured = []
+        for _ in range(6):
+            job, child = self.running()
+            self.infer.gateway.send("infer_cancel", job=job)
+            self.infer.result(job)
+            self.assertEqual(self.infer.call("ann/add", data=add([1, 2], [3, 4]))[0], 0)
+            measured.append(self.memory(child))
+        self.assertLess(measured[-1] - measured[1], 2048, f"KiB after each cancelled run: {measured}")
+
+    def test_siblings_of_a_batch_go_on(self):
+        for _ in range(3):
+            self.infer.result(self.slow(0))  # so that it is known to be quick, and the five run together
+        blocker, _ = self.running()
+        jobs = [self.slow(i, demo=i, rows=32) for i in range(1, 6)]
+        self.infer.gateway.send("infer_cancel", job=blocker)
+        time.sleep(0.1)
+        self.infer.gateway.send("infer_cancel", job=jobs[2])
+        for i, job in enumerate(jobs, 1):
+            status, body, answer = self.infer.result(job)
+            if job == jobs[2]:
+                self.assertEqual((status, body), (9, "the call was cancelled"))
+            else:
+                self.assertEqual((status, read_tensors(answer)["y"][1][:2]), (0, [i, i]), body)
+
+    def test_each_call_has_exactly_one_answer(self):
+        jobs = [self.slow(i, demo=i % 3) for i in range(24)]
+        self.infer.serve_store(0.5)
+        for i, job in enumerate(jobs):
+            if i % 3 != 0:
+                self.infer.gateway.send("infer_cancel", job=job)
+                self.infer.gateway.send("infer_cancel", job=job)
+        answered = []
+        while len(answered) < len(jobs):
+            name, values = self.infer.gateway.receive()
+            answered.append(values["job"])
+        self.assertEqual(sorted(answered), jobs)
+        with self.assertRaises(TimeoutError):
+            self.infer.gateway.receive(0.5)
+
+    def test_cancels_of_what_is_over_or_unknown_change_nothing(self):
+        job = self.infer.job("ann/add", data=add([1, 2], [3, 4]))
+        self.assertEqual(self.infer.result(job)[0], 0)
+        for number in (job, job + 1, 0, 1 << 63):
+            self.infer.gateway.send("infer_cancel", job=number)
+        self.assertEqual(self.infer.call("ann/add", data=add([1, 2], [3, 4]))[0], 0)
+
+    def test_the_gateways_death_stops_what_it_asked_for(self):
+        _, child = self.running()
+        self.infer.gateway.close()
+        self.infer.gateway = Peer()
+        self.infer.hand_over("gateway", self.infer.gateway)
+        self.infer.next_job, self.infer.results = 0, {}
+        before = time.monotonic()
+        self.assertEqual(self.infer.call("ann/add", data=add([1, 2], [3, 4]))[0], 0)
+        self.assertLess(time.monotonic() - before, 0.5 * harness.SLOWNESS)
+        self.assertEqual(self.infer.children(), [child])
+
+
+class Patience(InferCase):
+    """A model that takes too long costs its own callers, and neither its process nor what is loaded there."""
+    config = {"limit_infer_job_ms": 800}
+
+    def test_the_process_lives_on(self):
+        self.assertEqual(self.infer.call("eve/hungry", "describe")[0], 0)
+        (child,) = self.infer.children()
+        job = self.infer.job("eve/endless", data=tensors(("rounds", "int64", [], [1 << 60]), ("start", "float32", [1], [1])))
+        self.assertEqual(self.infer.result(job)[:2], (10, "model eve/endless: it took too long and was stopped"))
+        self.assertEqual(self.infer.call("eve/hungry", "describe")[0], 0)
+        self.assertEqual(self.infer.children(), [child])
 
 
 class Changes(InferCase):
