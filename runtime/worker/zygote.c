@@ -27,7 +27,12 @@
 #include "runtime/worker/worker.h"
 #include "sandbox/lockdown/lockdown.h"
 
-enum { ZYGOTE_CONTROL_FD = 3, ZYGOTE_SESSION_FD = 3, ZYGOTE_EXIT_MAP = 89 };
+enum {
+    ZYGOTE_CONTROL_FD = 3,
+    ZYGOTE_SESSION_FD = 3,
+    ZYGOTE_EXIT_MAP = 89,
+    ZYGOTE_BESIDE_BYTES = 64 << 20, /* pictures and messages, which are not in the Lua heap */
+};
 
 struct zygote_child {
     pid_t pid; /* 0: the slot is free */
@@ -65,6 +70,12 @@ static int zygote_map_all(struct worker *worker, const int fds[4])
     return worker->window.base && worker->page ? 0 : ERROR_SYSTEM;
 }
 
+/* The kernel counts the arena whole against RLIMIT_DATA, also what a smaller heap_limit keeps out of reach. */
+static size_t zygote_reserved(const struct state *state)
+{
+    return (size_t)(state->arena.end - state->arena.base);
+}
+
 static _Noreturn void zygote_become_worker(struct zygote *zygote, const struct message_zygote_spawn *spawn,
                                            const int fds[4])
 {
@@ -84,7 +95,7 @@ static _Noreturn void zygote_become_worker(struct zygote *zygote, const struct m
         .zygote = &zygote->lockdown,
         .slot = spawn->slot,
         .session_fd = fds[1],
-        .data_bytes = heap + (64u << 20), /* pictures and messages stand beside the Lua heap */
+        .data_bytes = zygote_reserved(&zygote->state) + ZYGOTE_BESIDE_BYTES,
         .cpu_seconds = 24 * 3600,
     };
     lockdown_worker(&lockdown);
