@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/demo.h"
@@ -18,25 +19,32 @@
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 
-enum { FLUSH_MS = 1000, WRITE_BYTES = 4096 /* a pipe that is writable takes as much */ };
+enum { FLUSH_MS = 1000, PIPE_BYTES = 4096 /* a pipe that is writable takes as much */ };
 
 struct access {
     struct buffer lines;
     struct loop_timer timer;
     bool waiting; /* the timer runs */
+    bool is_file; /* standard output is a file: it has no reader who could be slow */
     uint64_t dropped;
 };
 
-/* Writes what the reader of our standard output takes without making us wait. */
+static bool is_writable(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+    return poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLOUT);
+}
+
+/* Writes what the reader of our standard output takes without making us wait. The descriptor is shared with the
+ * launcher and the other processes, so that it cannot be made non-blocking; a pipe is asked before each page. */
 static void flush(struct access *access)
 {
     size_t done = 0;
-    while (done < access->lines.length) {
-        struct pollfd poll_fd = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    while (done < access->lines.length && (access->is_file || is_writable(STDOUT_FILENO))) {
         size_t count = access->lines.length - done;
-        if (poll(&poll_fd, 1, 0) != 1 || !(poll_fd.revents & POLLOUT))
-            break;
-        ssize_t written = write(STDOUT_FILENO, access->lines.data + done, count < WRITE_BYTES ? count : WRITE_BYTES);
+        if (!access->is_file && count > PIPE_BYTES)
+            count = PIPE_BYTES;
+        ssize_t written = write(STDOUT_FILENO, access->lines.data + done, count);
         if (written <= 0)
             break;
         done += (size_t)written;
@@ -62,6 +70,8 @@ struct access *access_new(struct loop *loop)
     if (!wanted)
         return NULL;
     struct access *access = MEMORY_NEW(struct access);
+    struct stat status;
+    access->is_file = fstat(STDOUT_FILENO, &status) == 0 && S_ISREG(status.st_mode);
     loop_timer_init(loop, &access->timer, on_timer, access);
     return access;
 }

@@ -135,7 +135,8 @@ void demo_lines_drop(struct demo_lines *lines)
 struct text demo_headers(const struct demo_lines *lines, const struct release *release, bool on_path)
 {
     bool is_static = release && release->is_static;
-    return text_from(lines->lines[on_path ? HEADERS_ON_PATH : is_static ? HEADERS_ORIGIN_STATIC : HEADERS_ORIGIN]);
+    int which = on_path ? HEADERS_ON_PATH : is_static ? HEADERS_ORIGIN_STATIC : HEADERS_ORIGIN;
+    return (struct text){lines->lines[which], lines->lengths[which]};
 }
 
 /* ---- what the store says of a demo ---- */
@@ -181,6 +182,7 @@ static void write_demo_headers(struct demo_table *table, struct demo *demo, cons
     for (size_t i = 0; i < MEMORY_COUNT(surfaces); i++) {
         struct buffer lines = BUFFER_EMPTY;
         headers_write(&table->gateway->site, surfaces[i], &policy, &lines);
+        demo->lines->lengths[i] = lines.length;
         demo->lines->lines[i] = buffer_steal(&lines);
     }
 }

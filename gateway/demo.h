@@ -16,6 +16,7 @@ struct message_in;
 struct demo_lines {
     uint32_t holders;
     char *lines[3]; /* owned: for its own origin, for it when static, for the path address */
+    size_t lengths[3];
 };
 
 struct demo {

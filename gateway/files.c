@@ -9,63 +9,76 @@
 #include "gateway/status.h"
 #include "runtime/base/memory.h"
 
-static const struct {
+/* The header lines of a type are put together by the compiler: every answer with a file needs them. */
+#define LINES(type) "Content-Type: " type "\r\nCache-Control: no-cache\r\n"
+#define SHOWN(extension, type) {extension, type, {LINES(type), sizeof(LINES(type)) - 1}, true}
+#define SAVED_LINES(type) LINES(type) "Content-Disposition: attachment\r\n"
+#define SAVED(extension, type) {extension, type, {SAVED_LINES(type), sizeof(SAVED_LINES(type)) - 1}, false}
+
+/* What a browser may show is said here; everything else is for saving. */
+static const struct file_type {
     const char *extension, *type;
+    struct text headers;
     bool shown;
 } types[] = {
-    {"html", "text/html; charset=utf-8", true},
-    {"htm", "text/html; charset=utf-8", true},
-    {"css", "text/css; charset=utf-8", true},
-    {"js", "text/javascript; charset=utf-8", true},
-    {"mjs", "text/javascript; charset=utf-8", true},
-    {"json", "application/json", true},
-    {"map", "application/json", true},
-    {"webmanifest", "application/manifest+json", true},
-    {"txt", "text/plain; charset=utf-8", true},
-    {"md", "text/markdown; charset=utf-8", true},
-    {"lua", "text/plain; charset=utf-8", true},
-    {"csv", "text/csv; charset=utf-8", true},
-    {"xml", "application/xml", true},
-    {"svg", "image/svg+xml", true},
-    {"png", "image/png", true},
-    {"jpg", "image/jpeg", true},
-    {"jpeg", "image/jpeg", true},
-    {"gif", "image/gif", true},
-    {"webp", "image/webp", true},
-    {"avif", "image/avif", true},
-    {"ico", "image/x-icon", true},
-    {"bmp", "image/bmp", true},
-    {"mp3", "audio/mpeg", true},
-    {"wav", "audio/wav", true},
-    {"ogg", "audio/ogg", true},
-    {"flac", "audio/flac", true},
-    {"m4a", "audio/mp4", true},
-    {"mp4", "video/mp4", true},
-    {"webm", "video/webm", true},
-    {"woff", "font/woff", true},
-    {"woff2", "font/woff2", true},
-    {"ttf", "font/ttf", true},
-    {"otf", "font/otf", true},
-    {"wasm", "application/wasm", true},
-    {"pdf", "application/pdf", true},
-    {"zip", "application/zip", false},
-    {"gz", "application/gzip", false},
+    SHOWN("html", "text/html; charset=utf-8"),
+    SHOWN("htm", "text/html; charset=utf-8"),
+    SHOWN("css", "text/css; charset=utf-8"),
+    SHOWN("js", "text/javascript; charset=utf-8"),
+    SHOWN("mjs", "text/javascript; charset=utf-8"),
+    SHOWN("json", "application/json"),
+    SHOWN("map", "application/json"),
+    SHOWN("webmanifest", "application/manifest+json"),
+    SHOWN("txt", "text/plain; charset=utf-8"),
+    SHOWN("md", "text/markdown; charset=utf-8"),
+    SHOWN("lua", "text/plain; charset=utf-8"),
+    SHOWN("csv", "text/csv; charset=utf-8"),
+    SHOWN("xml", "application/xml"),
+    SHOWN("svg", "image/svg+xml"),
+    SHOWN("png", "image/png"),
+    SHOWN("jpg", "image/jpeg"),
+    SHOWN("jpeg", "image/jpeg"),
+    SHOWN("gif", "image/gif"),
+    SHOWN("webp", "image/webp"),
+    SHOWN("avif", "image/avif"),
+    SHOWN("ico", "image/x-icon"),
+    SHOWN("bmp", "image/bmp"),
+    SHOWN("mp3", "audio/mpeg"),
+    SHOWN("wav", "audio/wav"),
+    SHOWN("ogg", "audio/ogg"),
+    SHOWN("flac", "audio/flac"),
+    SHOWN("m4a", "audio/mp4"),
+    SHOWN("mp4", "video/mp4"),
+    SHOWN("webm", "video/webm"),
+    SHOWN("woff", "font/woff"),
+    SHOWN("woff2", "font/woff2"),
+    SHOWN("ttf", "font/ttf"),
+    SHOWN("otf", "font/otf"),
+    SHOWN("wasm", "application/wasm"),
+    SHOWN("pdf", "application/pdf"),
+    SAVED("zip", "application/zip"),
+    SAVED("gz", "application/gzip"),
 };
 
-static const char unknown_type[] = "application/octet-stream";
+static const struct file_type unknown_type = SAVED("", "application/octet-stream");
 
-const char *files_type(struct text name)
+static const struct file_type *find_type(struct text name)
 {
     size_t start = name.length;
     while (start && name.data[start - 1] != '.' && name.data[start - 1] != '/')
         start--;
     struct text extension = text_skip(name, start);
     if (start == 0 || name.data[start - 1] != '.')
-        return unknown_type;
+        return &unknown_type;
     for (size_t i = 0; i < MEMORY_COUNT(types); i++)
         if (text_equal_ignore_case(extension, text_from(types[i].extension)))
-            return types[i].type;
-    return unknown_type;
+            return &types[i];
+    return &unknown_type;
+}
+
+const char *files_type(struct text name)
+{
+    return find_type(name)->type;
 }
 
 bool files_is_shown(const char *type)
@@ -120,17 +133,10 @@ static struct text write_etag(uint64_t checksum, char etag[18])
 
 static void reply_entry(struct http_exchange *exchange, struct release *release, const struct bundle_entry *entry)
 {
-    struct buffer BUFFER_AUTO headers = BUFFER_EMPTY;
     char etag[18];
-    const char *type = files_type(entry->name);
-    buffer_string(&headers, "Content-Type: ");
-    buffer_string(&headers, type);
-    buffer_string(&headers, "\r\nCache-Control: no-cache\r\n");
-    if (!files_is_shown(type))
-        buffer_string(&headers, "Content-Disposition: attachment\r\n");
     http_respond_memory(exchange, &(struct http_memory){.body = entry->contents,
                                                         .etag = write_etag(entry->checksum, etag),
-                                                        .headers = buffer_view(&headers),
+                                                        .headers = find_type(entry->name)->headers,
                                                         .file_fd = release->bundle_fd,
                                                         .file_offset = offset_of(release, entry->contents),
                                                         .release = drop_release,

@@ -347,9 +347,27 @@ static bool has_control(struct text text)
     return false;
 }
 
+/* The usual path: nothing to decode, no empty or dot segment. It needs no copy. */
+static bool is_plain(struct text path)
+{
+    struct text rest = text_skip(path, 1);
+    if (path.length == 0 || path.data[0] != '/' || text_find(path, '%') >= 0)
+        return false;
+    while (rest.length) {
+        struct text segment = text_cut(&rest, '/');
+        if (segment.length == 0 || segment.data[0] == '.' || text_find(segment, '\\') >= 0)
+            return false;
+    }
+    return true;
+}
+
 /* The path below the base, decoded once. false: it was malformed and is answered. */
 static bool decode(struct demo_route *route, struct text path)
 {
+    if (is_plain(path)) {
+        route->path = text_skip(path, 1);
+        return true;
+    }
     if (encode_path(&route->decoded, path) < 0 || has_control(buffer_view(&route->decoded))) {
         status_reply(route, 400, "This address is malformed", "It has parts that no page here can have.");
         return false;

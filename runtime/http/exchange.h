@@ -112,7 +112,7 @@ struct http_memory {
     void (*release)(void *owner); /* called once when the bytes are no longer needed; may be NULL */
     void *owner;
 };
-/* Answers 200, 206, 304 or 416 without copying the body, as If-None-Match, Range and If-Range ask. */
+/* Answers 200, 206, 304, 412 or 416 without copying the body, as If-Match, If-None-Match, Range and If-Range ask. */
 void http_respond_memory(struct http_exchange *exchange, const struct http_memory *memory);
 
 /* Appends "Name: value\r\n". ERROR_INVALID (and nothing appended) for a CR, LF, NUL or control byte in the value. */

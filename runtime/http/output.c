@@ -3,7 +3,15 @@
  * Answers of one turn are collected here and leave with one system call. Small pieces are copied together,
  * because an iovec of its own costs more than moving some hundred bytes; large ones that live elsewhere (a
  * mapped bundle) are only referred to; stretches of files go from the page cache to the socket without being
- * mapped at all. */
+ * mapped at all.
+ *
+ * The list holds segments in the order in which they leave. A segment is one of three kinds, told apart by two
+ * fields: own bytes (room may be left behind them), borrowed bytes (room 0), a stretch of a file (data NULL).
+ * Only the last segment is ever appended to, only the first is ever sent from.
+ *
+ * Nearly every answer is a head and a small body, so nearly every segment is of one size: it comes from a short
+ * stack of spare ones, not from malloc, whose heap would grow and shrink with every turn of the loop. The stack
+ * belongs to the thread, because an output belongs to one loop. */
 #include "runtime/http/output.h"
 
 #include <errno.h>
@@ -25,19 +33,37 @@ struct http_segment {
     void *owner;
     int file_fd;
     off_t file_offset;
+    bool usual; /* of the usual size: kept when it is empty */
 };
 
 enum {
-    SEGMENT_SMALL = 1032 - sizeof(struct http_segment), /* stays in malloc's per-thread cache */
-    SEGMENT_LARGE = 16384,
-    COPY_BELOW = 2048, /* borrowed bytes shorter than this are cheaper to copy than to reference */
+    SEGMENT_USUAL = 4096 - sizeof(struct http_segment), /* a head with a small body */
+    SEGMENT_LARGE = 16384, /* behind others: a client that takes less than it is sent */
+    SPARE_SEGMENTS = 64,
     VECTORS = 64,
-    SENDFILE_BYTES = 1 << 20,
+    SENDFILE_BYTES = 1 << 20, /* for each call: a turn belongs to all connections */
 };
+
+/* Segments with exactly SEGMENT_USUAL bytes of room that nobody uses now. */
+static _Thread_local struct {
+    struct http_segment *first;
+    unsigned count;
+} spare;
 
 void http_output_init(struct http_output *output)
 {
     *output = (struct http_output){0};
+}
+
+static void free_segment(struct http_segment *segment)
+{
+    if (!segment->usual || spare.count == SPARE_SEGMENTS) {
+        free(segment);
+        return;
+    }
+    segment->next = spare.first;
+    spare.first = segment;
+    spare.count++;
 }
 
 static void drop_first(struct http_output *output)
@@ -48,7 +74,7 @@ static void drop_first(struct http_output *output)
         output->last = NULL;
     if (segment->release)
         segment->release(segment->owner);
-    free(segment);
+    free_segment(segment);
 }
 
 void http_output_release(struct http_output *output)
@@ -58,12 +84,25 @@ void http_output_release(struct http_output *output)
     output->queued = 0;
 }
 
-static struct http_segment *add_segment(struct http_output *output, size_t room)
+static struct http_segment *take_segment(size_t room)
 {
-    struct http_segment *segment = malloc(sizeof(*segment) + room);
+    struct http_segment *segment = spare.first;
+    if (room == SEGMENT_USUAL && segment) {
+        spare.first = segment->next;
+        spare.count--;
+        return segment;
+    }
+    segment = malloc(sizeof(*segment) + room);
     if (!segment)
         abort();
-    *segment = (struct http_segment){.data = (char *)(segment + 1), .room = room};
+    return segment;
+}
+
+static struct http_segment *add_segment(struct http_output *output, size_t room)
+{
+    struct http_segment *segment = take_segment(room);
+    *segment = (struct http_segment){
+        .data = (char *)(segment + 1), .room = room, .usual = room == SEGMENT_USUAL};
     if (output->last)
         output->last->next = segment;
     else
@@ -72,13 +111,18 @@ static struct http_segment *add_segment(struct http_output *output, size_t room)
     return segment;
 }
 
+void http_output_make_room(struct http_output *output, size_t length)
+{
+    if (output->last && output->last->room >= length)
+        return;
+    size_t room = output->queued ? SEGMENT_LARGE : SEGMENT_USUAL;
+    add_segment(output, length > room ? length : room);
+}
+
 char *http_output_reserve(struct http_output *output, size_t length)
 {
+    http_output_make_room(output, length);
     struct http_segment *segment = output->last;
-    if (!segment || segment->room < length) {
-        size_t room = output->queued ? SEGMENT_LARGE : SEGMENT_SMALL;
-        segment = add_segment(output, length > room ? length : room);
-    }
     char *place = segment->data + segment->length;
     segment->length += length;
     segment->room -= length;
@@ -94,7 +138,7 @@ void http_output_append(struct http_output *output, struct text data)
 
 void http_output_refer(struct http_output *output, struct text data, void (*release)(void *owner), void *owner)
 {
-    if (data.length < COPY_BELOW) {
+    if (data.length < HTTP_OUTPUT_COPY_BELOW) {
         http_output_append(output, data);
         if (release)
             release(owner);

@@ -10,6 +10,9 @@
 
 struct http_segment;
 
+/* Borrowed bytes shorter than this are cheaper to copy than to refer to. */
+enum { HTTP_OUTPUT_COPY_BELOW = 2048 };
+
 struct http_output {
     struct http_segment *first, *last; /* owned */
     size_t queued;                     /* bytes in all segments */
@@ -17,6 +20,8 @@ struct http_output {
 
 void http_output_init(struct http_output *output);
 void http_output_release(struct http_output *output); /* drops what is queued and calls every `release` */
+/* The next `length` bytes will stand in one piece: for who appends in several steps. */
+void http_output_make_room(struct http_output *output, size_t length);
 /* Room for exactly `length` bytes behind what is queued; the caller fills all of it at once. */
 char *http_output_reserve(struct http_output *output, size_t length);
 void http_output_append(struct http_output *output, struct text data);

@@ -1,5 +1,9 @@
-/* Which part of a representation a request asks for. Whatever is unusual gets the whole: a server may always
- * ignore Range, and a client that asked for several ranges copes with one answer. */
+/* Which part of a representation a request asks for, or whether it wants it at all.
+ *
+ * The order is that of RFC 9110 §13.2.2: If-Match, then If-None-Match, then Range under If-Range. Nothing here has a
+ * date, so If-Modified-Since and If-Unmodified-Since are never evaluated, and an If-Range with a date never matches.
+ * Whatever is unusual gets the whole: a server may always ignore Range, and a client that asked for several ranges
+ * copes with one answer. */
 #include "runtime/http/range.h"
 
 static struct text without_weak(struct text tag)
@@ -12,6 +16,17 @@ bool http_range_tag_matches(struct text list, struct text etag)
     while (list.data) {
         struct text tag = text_trim(text_cut(&list, ','));
         if (text_equal(tag, TEXT("*")) || (tag.length && text_equal(without_weak(tag), without_weak(etag))))
+            return true;
+    }
+    return false;
+}
+
+/* If-Match compares strongly: a weak tag is equal to nothing. */
+static bool strongly_matches(struct text list, struct text etag)
+{
+    while (list.data) {
+        struct text tag = text_trim(text_cut(&list, ','));
+        if (text_equal(tag, TEXT("*")) || (text_equal(tag, etag) && !text_starts(etag, TEXT("W/"))))
             return true;
     }
     return false;
@@ -47,6 +62,9 @@ static int parse_spec(struct text spec, uint64_t length, struct http_range *ret_
 int http_range_decide(const struct http_head *head, struct text etag, uint64_t length, struct http_range *ret_range)
 {
     *ret_range = (struct http_range){0, length};
+    struct text wanted = http_head_get(head, "if-match");
+    if (wanted.data && !strongly_matches(wanted, etag))
+        return 412;
     struct text match = http_head_get(head, "if-none-match");
     if (match.data && http_range_tag_matches(match, etag))
         return 304;

@@ -8,7 +8,7 @@ struct http_range {
     uint64_t first, length;
 };
 
-/* What to answer to this request for `length` bytes tagged `etag`: 200, 206 with `*ret_range`, 304 or 416. Several
+/* What to answer to this request for `length` bytes tagged `etag`: 200, 206 with `*ret_range`, 304, 412 or 416. Several
  * ranges, other units and a failed If-Range get the whole: 200. */
 int http_range_decide(const struct http_head *head, struct text etag, uint64_t length, struct http_range *ret_range);
 /* True when an If-None-Match value names `etag` (weak comparison) or is "*". */

@@ -55,52 +55,75 @@ static struct text connection_line(const struct http_exchange *exchange)
     return exchange->head.minor == 0 ? TEXT("Connection: keep-alive\r\n") : (struct text){0};
 }
 
-/* Queues the head. `length` is -1 for an unknown one; `extra` are further finished lines. */
-static void write_head(struct http_exchange *exchange, int status, int64_t length, struct text headers,
-                       struct text extra)
+/* What a head is made of. */
+struct answer {
+    int status;
+    int64_t length;       /* of the body; -1: unknown */
+    struct text headers;  /* finished lines of the handler */
+    struct text etag;     /* empty: none, and no ranges either */
+    struct text extra;    /* further finished lines */
+    size_t copied;        /* bytes of the body that will be appended to the head: room is made for both at once */
+};
+
+static void queue_parts(struct http_output *output, const struct text *parts, size_t count, size_t copied)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += parts[i].length;
+    http_output_make_room(output, total + copied);
+    char *place = http_output_reserve(output, total);
+    for (size_t i = 0; i < count; i++)
+        put(&place, parts[i]);
+}
+
+static void write_head(struct http_exchange *exchange, const struct answer *answer)
 {
     char status_digits[20], length_digits[20];
-    bool no_length = status == 204 || status == 304;
+    const struct text none = {0};
+    bool no_length = answer->status == 204 || answer->status == 304;
+    bool tagged = answer->etag.length > 0;
     if (exchange->state & EXCHANGE_STARTED)
         abort();
     exchange->state |= EXCHANGE_STARTED;
-    exchange->status = (uint16_t)status;
+    exchange->status = (uint16_t)answer->status;
     if (no_length || exchange->head.method == HTTP_HEAD)
         exchange->state |= EXCHANGE_BODILESS;
-    if (length < 0 && exchange->head.minor == 1 && !no_length)
+    if (answer->length < 0 && exchange->head.minor == 1 && !no_length)
         exchange->state |= EXCHANGE_CHUNKED;
-    exchange->respond_left = exchange->state & EXCHANGE_BODILESS ? 0 : length;
-    decide_keep_alive(exchange, length);
-    bool sized = length >= 0 && !no_length;
+    exchange->respond_left = exchange->state & EXCHANGE_BODILESS ? 0 : answer->length;
+    decide_keep_alive(exchange, answer->length);
+    bool sized = answer->length >= 0 && !no_length;
     const struct text parts[] = {
         TEXT("HTTP/1.1 "),
-        decimal(status_digits, (uint64_t)status),
+        decimal(status_digits, (uint64_t)answer->status),
         TEXT(" "),
-        text_from(http_status_text(status)),
+        text_from(http_status_text(answer->status)),
         TEXT("\r\n"),
         http_server_stamp(exchange->server),
-        headers,
+        answer->headers,
         exchange->decoration,
-        extra,
-        sized ? TEXT("Content-Length: ") : (struct text){0},
-        sized ? decimal(length_digits, (uint64_t)length) : (struct text){0},
-        sized ? TEXT("\r\n") : (struct text){0},
-        exchange->state & EXCHANGE_CHUNKED ? TEXT("Transfer-Encoding: chunked\r\n") : (struct text){0},
+        tagged ? TEXT("ETag: ") : none,
+        answer->etag,
+        tagged ? TEXT("\r\nAccept-Ranges: bytes\r\n") : none,
+        answer->extra,
+        sized ? TEXT("Content-Length: ") : none,
+        sized ? decimal(length_digits, (uint64_t)answer->length) : none,
+        sized ? TEXT("\r\n") : none,
+        exchange->state & EXCHANGE_CHUNKED ? TEXT("Transfer-Encoding: chunked\r\n") : none,
         connection_line(exchange),
         TEXT("\r\n"),
     };
-    size_t total = 0;
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-        total += parts[i].length;
-    char *place = http_output_reserve(&exchange->connection->output, total);
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-        put(&place, parts[i]);
+    queue_parts(&exchange->connection->output, parts, sizeof(parts) / sizeof(parts[0]),
+                exchange->state & EXCHANGE_BODILESS ? 0 : answer->copied);
     http_connection_touch(exchange->connection);
 }
 
 void http_reply(struct http_exchange *exchange, int status, struct text headers, struct text body)
 {
-    write_head(exchange, status, (int64_t)body.length, headers, (struct text){0});
+    write_head(exchange, &(struct answer){.status = status,
+                                          .length = (int64_t)body.length,
+                                          .headers = headers,
+                                          .copied = body.length});
     if (!(exchange->state & EXCHANGE_BODILESS)) {
         http_output_append(&exchange->connection->output, body);
         exchange->body_sent = body.length;
@@ -140,7 +163,7 @@ void http_reply_error(struct http_exchange *exchange, int status, const char *se
 
 void http_respond_start(struct http_exchange *exchange, int status, struct text headers, int64_t length)
 {
-    write_head(exchange, status, length, headers, (struct text){0});
+    write_head(exchange, &(struct answer){.status = status, .length = length, .headers = headers});
 }
 
 static void write_chunk_head(struct http_output *output, size_t length)
@@ -229,29 +252,36 @@ static void queue_memory(struct http_exchange *exchange, const struct http_memor
     }
 }
 
+/* 206 says which part it is, 416 how long the whole would have been; nothing for other answers. */
+static void write_content_range(int status, const struct http_range *range, size_t whole, struct buffer *lines)
+{
+    if (status == 206)
+        buffer_format(lines, "Content-Range: bytes %llu-%llu/%zu\r\n", (unsigned long long)range->first,
+                      (unsigned long long)(range->first + range->length - 1), whole);
+    if (status == 416)
+        buffer_format(lines, "Content-Range: bytes */%zu\r\n", whole);
+}
+
 void http_respond_memory(struct http_exchange *exchange, const struct http_memory *memory)
 {
     struct buffer BUFFER_AUTO extra = BUFFER_EMPTY;
     struct http_range range = {0, memory->body.length};
     int status = 200;
-    if (memory->etag.length) {
+    if (memory->etag.length)
         status = http_range_decide(&exchange->head, memory->etag, memory->body.length, &range);
-        buffer_string(&extra, "ETag: ");
-        buffer_text(&extra, memory->etag);
-        buffer_string(&extra, "\r\nAccept-Ranges: bytes\r\n");
-        if (status == 206)
-            buffer_format(&extra, "Content-Range: bytes %llu-%llu/%zu\r\n", (unsigned long long)range.first,
-                          (unsigned long long)(range.first + range.length - 1), memory->body.length);
-        if (status == 416)
-            buffer_format(&extra, "Content-Range: bytes */%zu\r\n", memory->body.length);
-    }
-    bool empty = status == 304 || status == 416;
-    write_head(exchange, status, empty ? 0 : (int64_t)range.length, memory->headers, buffer_view(&extra));
-    if (empty || (exchange->state & EXCHANGE_BODILESS)) {
+    write_content_range(status, &range, memory->body.length, &extra);
+    bool empty = status != 200 && status != 206;
+    int64_t length = empty ? 0 : (int64_t)range.length;
+    write_head(exchange, &(struct answer){.status = status,
+                                          .length = length,
+                                          .headers = memory->headers,
+                                          .etag = memory->etag,
+                                          .extra = buffer_view(&extra),
+                                          .copied = length < HTTP_OUTPUT_COPY_BELOW ? (size_t)length : 0});
+    if (empty || (exchange->state & EXCHANGE_BODILESS))
         memory_done(memory);
-    } else {
+    else
         queue_memory(exchange, memory, &range);
-    }
     http_exchange_answered(exchange);
 }
 

@@ -37,7 +37,7 @@ const struct http_limits http_limits_public = {
 
 const struct http_limits http_limits_internal = {0};
 
-enum { ACCEPTS_PER_TURN = 64 };
+enum { ACCEPTS_PER_TURN = 64, TICK_SLACK_MS = 20 };
 
 struct http_listener {
     struct event event;
@@ -114,7 +114,8 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     struct http_server *server = context;
     (void)fd, (void)what;
     uint64_t now_ms = clock_now_ms();
-    uint32_t steps = (uint32_t)((now_ms - server->tick_ms) / 1000);
+    /* The loop's clock is a coarse one: a timer may come some milliseconds early by ours. */
+    uint32_t steps = (uint32_t)((now_ms + TICK_SLACK_MS - server->tick_ms) / 1000);
     server->tick_ms += (uint64_t)steps * 1000;
     if (server->counts.connections || server->paused)
         event_add(&server->tick, &(struct timeval){.tv_sec = 1});

@@ -34,7 +34,6 @@ int loop_init(struct loop *loop)
 
     *loop = (struct loop){0};
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-    event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
     loop->base = event_base_new_with_config(config);
     event_config_free(config);
     signal(SIGPIPE, SIG_IGN); /* a lost peer is an error code of the write that finds out */

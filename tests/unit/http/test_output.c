@@ -94,9 +94,57 @@ static void test_closed_peer(void **state)
     close(pair[0]);
 }
 
+/* A head and its small body leave as one piece: one vector, one system call. */
+static void test_room_for_both(void **state)
+{
+    (void)state;
+    int pair[2];
+    char body[2000] = {0};
+    assert_int_equal(fd_socket_pair(SOCK_DGRAM, 1, pair), 0);
+    struct http_output output;
+    http_output_init(&output);
+    /* Twice, so that the second time the segment is one that was used before. */
+    for (int i = 0; i < 2; i++) {
+        http_output_make_room(&output, 5 + sizeof(body));
+        char *head = http_output_reserve(&output, 5);
+        memcpy(head, "head ", 5);
+        http_output_append(&output, (struct text){body, sizeof(body)});
+        assert_int_equal(output.queued, 5 + sizeof(body));
+        char *behind = http_output_reserve(&output, 1);
+        assert_ptr_equal(behind, head + 5 + sizeof(body));
+        *behind = '.';
+        assert_int_equal(http_output_flush(&output, pair[0]), 6 + sizeof(body));
+        assert_int_equal(output.queued, 0);
+        assert_int_equal(recv(pair[1], body, sizeof(body), MSG_DONTWAIT | MSG_TRUNC), 6 + sizeof(body));
+    }
+    close(pair[0]);
+    close(pair[1]);
+}
+
+/* More outputs at once than segments are kept, each answer larger than the usual one in between. */
+static void test_many_at_once(void **state)
+{
+    (void)state;
+    enum { COUNT = 200 };
+    static struct http_output outputs[COUNT];
+    char large[9000];
+    memset(large, 'x', sizeof(large));
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < COUNT; i++) {
+            http_output_init(&outputs[i]);
+            http_output_append(&outputs[i], (struct text){large, i % 3 ? 100 : sizeof(large)});
+            assert_int_equal(outputs[i].queued, i % 3 ? 100 : sizeof(large));
+        }
+        for (int i = 0; i < COUNT; i++)
+            http_output_release(&outputs[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_room_for_both),
+        cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_order_and_release),
         cmocka_unit_test(test_dropped_bytes_are_released),
         cmocka_unit_test(test_closed_peer),
