@@ -186,9 +186,18 @@ static void write_names(const struct json *json, const char *name, bool models, 
     buffer_byte(out, ']');
 }
 
+struct trouble_lines {
+    struct buffer *out;
+    struct text reason; /* stands above the lines already */
+    bool refused;       /* then only errors matter: what earlier pushes said is history */
+};
+
 static void add_log_line(void *context, const struct logs_line *line)
 {
-    struct buffer *out = context;
+    const struct trouble_lines *lines = context;
+    struct buffer *out = lines->out;
+    if (text_equal(line->line, lines->reason) || (lines->refused && !text_equal(line->level, TEXT("error"))))
+        return;
     json_write_comma(out);
     buffer_byte(out, '{');
     json_write_member(out, "text", line->line);
@@ -204,8 +213,9 @@ static void write_trouble(struct request *request, const struct repository *repo
     json_write_member(context, "stage_label", text_from(stage->refused ? "The newest push was refused"
                                                                        : stage_label(stage->name)));
     buffer_string(context, ",\"stage_lines\":[");
+    struct trouble_lines lines = {context, buffer_view(&stage->reason), stage->refused};
     if (told)
-        logs_each(&request->store->logs, repository->id, stage->refused ? "build" : "run", 10, add_log_line, context);
+        logs_each(&request->store->logs, repository->id, stage->refused ? "build" : "run", 10, add_log_line, &lines);
     buffer_byte(context, ']');
 }
 

@@ -96,6 +96,8 @@ static void begin_page(struct request *request, const struct repository *reposit
         site_write_head(request, repository, &stage, SITE_TAB_CODE, out);
     stage_release(&stage);
     json_write_member(out, "title", repository->model ? text_from(repository->name) : TEXT(""));
+    if (repository->model)
+        json_write_member(out, "path", buffer_view(&base));
     json_write_member(out, "clone_url", buffer_view(&url));
     write_crumbs(out, &base, repository->name, path);
     write_release(request, content, out);
@@ -132,7 +134,7 @@ void site_tree(struct request *request)
     content_free(content);
 }
 
-static void write_file(const struct bundle_entry *entry, struct buffer *out)
+static void write_file(struct text path, const struct bundle_entry *entry, struct buffer *out)
 {
     BUFFER_AUTO struct buffer size = BUFFER_EMPTY;
     struct text shown = text_head(entry->contents, BOUNDS_CODE_VIEW_BYTES);
@@ -142,6 +144,9 @@ static void write_file(const struct bundle_entry *entry, struct buffer *out)
     pages_write_size(&size, entry->contents.length);
     pages_write_flag(out, "file", true);
     json_write_member(out, "file_size", buffer_view(&size));
+    bool shown_as_is;
+    bool picture = text_starts(text_from(files_safe_type(TEXT(""), path, &shown_as_is)), TEXT("image/"));
+    pages_write_flag(out, "picture", binary && picture && shown_as_is);
     pages_write_flag(out, "binary", binary);
     pages_write_flag(out, "truncated", shown.length < entry->contents.length);
     json_write_member(out, "text", binary ? TEXT("") : shown);
@@ -165,7 +170,7 @@ void site_blob(struct request *request)
         buffer_string(&raw_url, "/resolve/main/");
         encode_percent(&raw_url, path, "/");
         json_write_member(&context, "raw_url", buffer_view(&raw_url));
-        write_file(&entry, &context);
+        write_file(path, &entry, &context);
         show_page(request, &repository, &context);
     }
     content_free(content);

@@ -303,7 +303,9 @@ end)
 
 case("sketchpad markup", function()
     contains(paint("sketchpad", { label = "Draw" }),
-        '<div class="vt-pad"><canvas aria-labelledby="vt-c1-label" class="vt-canvas" height="320" id="vt-c1-in" role="img" width="320"></canvas></div>')
+        '<div class="vt-pad" data-empty><canvas aria-describedby="vt-c1-keys" aria-labelledby="vt-c1-label" class="vt-canvas"'
+        .. ' height="320" id="vt-c1-in" role="application" tabindex="0" width="320"></canvas></div><p class="vt-sr" id="vt-c1-keys">')
+    contains(paint("sketchpad", { show_label = false, label = "" }), 'aria-label="Drawing"')
     contains(paint("sketchpad", { brush_size = 2 }), 'max="8" min="1" step="1" type="range" value="2"')
     contains(paint("sketchpad", {}), 'max="60" min="1" step="1" type="range" value="20"')
     equal(pcall(entry_of, "sketchpad", { brush_color = "red" }), false)

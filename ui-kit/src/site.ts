@@ -32,8 +32,10 @@ for (const frame of frames) frame.contentWindow?.postMessage({ type: "vitrine:as
 function themeButton(button: HTMLButtonElement): void {
   const name = (): void => {
     const theme = currentTheme();
-    button.textContent = { light: "Light", dark: "Dark", system: "Auto" }[theme];
-    button.setAttribute("aria-label", `Colours: ${button.textContent}. Change`);
+    const word = { light: "Light", dark: "Dark", system: "Auto" }[theme];
+    (button.querySelector(".vt-theme-name") ?? button).textContent = word;
+    button.setAttribute("aria-label", `Colours: ${word}. Change`);
+    button.title = `Colours: ${word.toLowerCase()}`;
   };
   name();
   button.hidden = false;
@@ -45,6 +47,18 @@ function themeButton(button: HTMLButtonElement): void {
     name();
     frames.forEach(tellTheme);
   });
+}
+
+// Numbers stand in a column of their own, out of reach of the pointer that selects the source.
+function numberLines(source: HTMLElement): void {
+  const text = source.textContent ?? "";
+  const lines = text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
+  const numbers = document.createElement("span");
+  numbers.className = "vt-numbers";
+  numbers.setAttribute("aria-hidden", "true");
+  numbers.textContent = Array.from({ length: lines }, (_, i) => i + 1).join("\n");
+  source.classList.add("vt-numbered");
+  source.prepend(numbers);
 }
 
 function copyButton(block: HTMLElement): void {
@@ -128,6 +142,7 @@ function append(list: HTMLElement, data: string): void {
 const toggle = document.querySelector<HTMLButtonElement>("[data-theme-toggle]");
 if (toggle) themeButton(toggle);
 document.querySelectorAll<HTMLElement>("[data-copy]").forEach(copyButton);
+document.querySelectorAll<HTMLElement>("[data-lines]").forEach(numberLines);
 const log = document.querySelector<HTMLElement>("[data-tail]");
 if (log) {
   log.scrollTop = log.scrollHeight;

@@ -10,7 +10,7 @@ export default class ImageView extends Block {
 
   protected override render(): TemplateResult {
     const picture = pictureOf(this.props["value"]);
-    return html`${this.caption(this.interactive ? "label" : "p")}<div class=${`vt-frame ${heightClass(this.props["height"])}`.trim()}
+    return html`${this.caption(this.interactive ? "label" : "p")}${this.info()}<div class=${`vt-frame ${heightClass(this.props["height"])}`.trim()}
       @dragover=${this.over} @dragleave=${this.out} @drop=${this.dropped}>${picture ? this.shown(picture) : this.empty()}</div>${picture && this.interactive
       ? html`<div class="vt-tools"><button class="vt-tool" type="button" @click=${this.clear}>Remove</button></div>`
       : nothing}`;

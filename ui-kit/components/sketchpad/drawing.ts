@@ -47,6 +47,19 @@ export class Drawing {
   }
 }
 
+const STEPS = 40; // presses of an arrow key from one side of the sheet to the other
+const FINE = 4; // times as many with Shift
+
+const ARROWS: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** Where a key moves the pen to, within the sheet; null when the key does not move it. */
+export function movePen(key: string, fine: boolean, from: Point, [width, height]: [number, number]): Point | null {
+  const arrow = ARROWS[key];
+  if (!arrow) return null;
+  const step = Math.max(width, height) / (fine ? STEPS * FINE : STEPS);
+  return { x: Math.min(width, Math.max(0, from.x + arrow[0] * step)), y: Math.min(height, Math.max(0, from.y + arrow[1] * step)) };
+}
+
 const DEFAULT_SIDE = 320;
 const MOST_SIDE = 2048;
 

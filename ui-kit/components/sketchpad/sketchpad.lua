@@ -18,6 +18,9 @@ local function drawing(value)
     return values.present(value.composite)
 end
 
+-- For screen readers: the sheet answers to keys too.
+local KEYS = "Arrow keys move the pen; the space bar puts it down and lifts it."
+
 local function tool(caption)
     return html.element("button", { class = "vt-tool", type = "button", disabled = true }, caption)
 end
@@ -77,14 +80,19 @@ return {
     end,
     html = function(node)
         local props = node.props
+        local named = (props.label or "") ~= ""
         local canvas = html.element("canvas", { class = "vt-canvas", id = markup.id(node, "in"),
-            width = props.canvas_size[1], height = props.canvas_size[2], role = "img",
-            ["aria-labelledby"] = markup.id(node, "label") })
+            width = props.canvas_size[1], height = props.canvas_size[2],
+            role = node.static and "img" or "application", tabindex = not node.static and 0,
+            ["aria-labelledby"] = named and markup.id(node, "label"), ["aria-label"] = not named and "Drawing",
+            ["aria-describedby"] = markup.id(node, "keys") })
         local range = html.open("input", { class = "vt-range", type = "range", min = 1,
             max = max(props.brush_size * 3, 8),
             step = 1, value = props.brush_size })
         return markup.wrapper(node, "vt-field", markup.heading(node) .. markup.info(node)
-            .. html.element("div", { class = "vt-pad" }, canvas)
+            .. html.element("div", { class = "vt-pad",
+                ["data-empty"] = not node.static and not values.present(props.value) }, canvas)
+            .. html.element("p", { class = "vt-sr", id = markup.id(node, "keys") }, KEYS)
             .. html.element("div", { class = "vt-tools" }, tool("Undo") .. tool("Clear")
                 .. html.element("label", { class = "vt-tool-size" }, html.element("span", {},
                     "Brush") .. range)))

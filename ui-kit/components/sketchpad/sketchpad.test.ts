@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { brushOf, canvasSize, Drawing, type Stroke } from "./drawing.ts";
+import { brushOf, canvasSize, Drawing, movePen, type Stroke } from "./drawing.ts";
 
 const stroke = (x: number): Stroke => ({ size: 5, points: [{ x, y: 0 }] });
 
@@ -45,4 +45,13 @@ test("sizes", () => {
   assert.deepEqual(brushOf(undefined, 320), { initial: 20, largest: 60 });
   assert.deepEqual(brushOf(1, 320), { initial: 1, largest: 8 });
   assert.deepEqual(brushOf(undefined, 16), { initial: 2, largest: 8 });
+});
+
+test("arrow keys move the pen within the sheet, Shift in finer steps, other keys not at all", () => {
+  const size: [number, number] = [400, 200];
+  assert.deepEqual(movePen("ArrowRight", false, { x: 100, y: 100 }, size), { x: 110, y: 100 });
+  assert.deepEqual(movePen("ArrowUp", true, { x: 100, y: 100 }, size), { x: 100, y: 97.5 });
+  assert.deepEqual(movePen("ArrowLeft", false, { x: 3, y: 0 }, size), { x: 0, y: 0 });
+  assert.deepEqual(movePen("ArrowDown", false, { x: 3, y: 199 }, size), { x: 3, y: 200 });
+  assert.equal(movePen("Tab", false, { x: 0, y: 0 }, size), null);
 });

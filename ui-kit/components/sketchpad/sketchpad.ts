@@ -1,12 +1,12 @@
 // A sheet of paper and a brush: mouse, touch and pen. The drawing travels as a PNG, sent right before a call and only when
-// it changed since.
-import { html, type TemplateResult } from "lit";
+// it changed since. Who has no pointer moves the pen with the arrow keys: the space bar puts it down and lifts it.
+import { html, nothing, type TemplateResult } from "lit";
 import { bounds } from "../../src/bounds.ts";
 import { Block } from "../../src/element/block.ts";
 import { fileData, pictureOf } from "../../src/core/files.ts";
 import type { Json, Props } from "../../src/core/types.ts";
 import { page } from "../../src/element/page.ts";
-import { brushOf, canvasSize, Drawing, type Point, type Stroke } from "./drawing.ts";
+import { brushOf, canvasSize, Drawing, movePen, type Point, type Stroke } from "./drawing.ts";
 
 const PAPER = "#ffffff";
 const INK = "#000000";
@@ -16,6 +16,7 @@ export default class Sketchpad extends Block {
   private backdrop: ImageBitmap | null = null; // a picture from the server or an example, under the strokes
   private stroke: Stroke | null = null;
   private brush = 0;
+  private pen: Point | null = null; // where the keyboard holds it; null while the pointer draws
   private sent: { version: number; value: Json } | null = null;
   private version = 0;
   private painting: Promise<void> = Promise.resolve(); // ends when a picture from outside is on the sheet
@@ -37,9 +38,13 @@ export default class Sketchpad extends Block {
     const { initial, largest } = brushOf(this.props["brush_size"], width);
     this.brush ||= initial;
     const locked = !this.interactive;
-    return html`${this.caption("p")}<div class="vt-pad"><canvas class="vt-canvas" id=${this.partId("in")} width=${width} height=${height}
-      role="img" aria-labelledby=${this.partId("label")} aria-describedby=${this.describedBy} @pointerdown=${this.down}
-      @pointermove=${this.move} @pointerup=${this.up} @pointercancel=${this.up}></canvas></div><div class="vt-tools"><button class="vt-tool"
+    return html`${this.caption("p")}${this.info()}<div class="vt-pad" ?data-empty=${!locked && this.empty && !this.stroke}><canvas
+      class="vt-canvas" id=${this.partId("in")} width=${width} height=${height} role=${locked ? "img" : "application"}
+      tabindex=${locked ? nothing : "0"} aria-labelledby=${this.label ? this.partId("label") : nothing}
+      aria-label=${this.label ? nothing : "Drawing"} aria-describedby=${this.partId("keys")} @pointerdown=${this.down}
+      @pointermove=${this.move} @pointerup=${this.up} @pointercancel=${this.up} @keydown=${this.key}
+      @blur=${this.putAway}></canvas><span class="vt-pen" ?hidden=${!this.pen} ?data-down=${this.stroke !== null}></span></div><p
+      class="vt-sr" id=${this.partId("keys")}>Arrow keys move the pen; the space bar puts it down and lifts it.</p><div class="vt-tools"><button class="vt-tool"
       type="button" ?disabled=${locked || !this.drawing.canUndo} @click=${this.undo}>Undo</button><button class="vt-tool" type="button"
       ?disabled=${locked || this.empty} @click=${this.clear}>Clear</button><label class="vt-tool-size"><span>Brush</span><input
       class="vt-range" type="range" min="1" max=${largest} step="1" .value=${String(this.brush)} ?disabled=${locked}
@@ -70,13 +75,15 @@ export default class Sketchpad extends Block {
     if (!this.interactive || !event.isPrimary || event.button !== 0) return;
     event.preventDefault();
     (event.currentTarget as HTMLCanvasElement).setPointerCapture(event.pointerId);
+    this.pen = null;
     this.stroke = { size: this.brush, points: [this.at(event)] };
     this.paint();
+    this.requestUpdate();
   };
 
   private readonly move = (event: PointerEvent): void => {
     const { stroke } = this;
-    if (!stroke || !event.isPrimary) return;
+    if (!stroke || this.pen || !event.isPrimary) return;
     const from = stroke.points.length;
     const pieces = event.getCoalescedEvents();
     const canvas = event.currentTarget as HTMLCanvasElement;
@@ -92,11 +99,50 @@ export default class Sketchpad extends Block {
   };
 
   private readonly up = (event: PointerEvent): void => {
-    if (!this.stroke || !event.isPrimary) return;
+    if (this.pen || !event.isPrimary) return;
+    this.lift();
+  };
+
+  private lift(): void {
+    if (!this.stroke) return;
     this.drawing.add(this.stroke);
     this.stroke = null;
     this.changed();
+  }
+
+  private readonly key = (event: KeyboardEvent): void => {
+    if (!this.interactive || event.ctrlKey || event.metaKey || event.altKey) return;
+    const [width, height] = this.size;
+    const from = this.pen ?? { x: width / 2, y: height / 2 };
+    const to = movePen(event.key, event.shiftKey, from, [width, height]);
+    if (event.key === " ") {
+      if (this.stroke) this.lift();
+      else this.stroke = { size: this.brush, points: [from] };
+      this.pen = from;
+    } else if (to) {
+      this.pen = to;
+      this.stroke?.points.push(to);
+    } else return;
+    event.preventDefault();
+    this.paint();
+    this.requestUpdate();
   };
+
+  private readonly putAway = (): void => {
+    if (!this.pen) return;
+    this.lift();
+    this.pen = null;
+    this.requestUpdate();
+  };
+
+  // By properties, not by a style attribute, which the page's policy forbids.
+  protected override updated(): void {
+    const mark = this.querySelector<HTMLElement>(".vt-pen");
+    if (!mark || !this.pen) return;
+    const [width, height] = this.size;
+    mark.style.left = `${(100 * this.pen.x) / width}%`;
+    mark.style.top = `${(100 * this.pen.y) / height}%`;
+  }
 
   private readonly undo = (): void => {
     this.drawing.undo();
