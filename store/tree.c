@@ -78,7 +78,8 @@ static int open_objects(struct tree *tree, const struct tree_source *source)
 
 static int refuse(struct walk *walk, int code, const char *sentence)
 {
-    buffer_format(walk->reason, "%s: %s", walk->path.length ? walk->path.data : "the repository", sentence);
+    entry_write_path(walk->reason, walk->path.length ? buffer_view(&walk->path) : TEXT("the repository"));
+    buffer_format(walk->reason, ": %s", sentence);
     return code;
 }
 

@@ -1,7 +1,6 @@
 #include "runtime/base/entry.h"
 
 #include "runtime/base/bounds.h"
-#include "runtime/base/buffer.h"
 #include "runtime/base/error.h"
 
 static char seen; /* its address stands for "there" in a map whose values nobody reads */
@@ -104,6 +103,18 @@ int entry_admit(struct entry_rules *rules, struct text path, enum entry_kind kin
     if (sentence != NULL)
         *ret_sentence = sentence;
     return sentence != NULL ? ERROR_LIMIT : 0;
+}
+
+void entry_write_path(struct buffer *out, struct text path)
+{
+    bool utf8 = text_is_utf8(path);
+    for (size_t index = 0; index < path.length; index++) {
+        unsigned char byte = (unsigned char)path.data[index];
+        if (byte < 0x20 || byte == 0x7f || (byte > 0x7f && !utf8))
+            buffer_format(out, "\\x%02x", byte);
+        else
+            buffer_byte(out, (char)byte);
+    }
 }
 
 const char *entry_contents_objection(struct text contents)

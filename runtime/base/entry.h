@@ -8,6 +8,7 @@
 #ifndef RUNTIME_BASE_ENTRY_H
 #define RUNTIME_BASE_ENTRY_H
 
+#include "runtime/base/buffer.h"
 #include "runtime/base/map.h"
 
 enum entry_kind { ENTRY_FILE, ENTRY_FOLDER, ENTRY_LINK, ENTRY_SUBMODULE, ENTRY_OTHER };
@@ -26,6 +27,8 @@ void entry_rules_release(struct entry_rules *rules);
  * is a file's size, else 0. */
 int entry_admit(struct entry_rules *rules, struct text path, enum entry_kind kind, uint64_t bytes,
                 const char **ret_sentence);
+/* Appends a path so that it can stand in a sentence: control bytes, and all others of a path that is no UTF-8, as \xNN. */
+void entry_write_path(struct buffer *out, struct text path);
 /* What speaks against a file's contents: a static sentence, or NULL. */
 const char *entry_contents_objection(struct text contents);
 /* What speaks against a tree that was walked to its end: a static sentence, or NULL. */

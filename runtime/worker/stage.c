@@ -20,7 +20,8 @@ enum { STAGE_RECORD_BYTES = 16, STAGE_EXECUTABLE = 0100755 };
 
 static int stage_refuse(struct buffer *report, struct text path, const char *what)
 {
-    buffer_format(report, TEXT_FORMAT ": %s\n", TEXT_ARGUMENT(path), what);
+    entry_write_path(report, path);
+    buffer_format(report, ": %s\n", what);
     return ERROR_INVALID;
 }
 
@@ -140,28 +141,36 @@ static int stage_walk_entry(struct stage_folder *stage, int parent, const char *
     return stage_walk(stage, parent, name, path, depth + 1);
 }
 
+/* The repository's own .git is not a file of the demo. */
+static bool stage_is_skipped(const char *name, int depth)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || (depth == 0 && strcmp(name, ".git") == 0);
+}
+
+static int stage_compare(const struct dirent **left, const struct dirent **right)
+{
+    return strcmp((*left)->d_name, (*right)->d_name);
+}
+
+/* In the order of names, as git keeps them: what is wrong first is then the same thing as in a push. */
 static int stage_walk(struct stage_folder *stage, int parent, const char *name, const char *path, int depth)
 {
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *entry;
-    int result = 0;
+    FD_AUTO int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct dirent **entries = NULL;
+    int count = fd < 0 ? -1 : scandirat(fd, ".", &entries, NULL, stage_compare), result = 0;
 
-    if (!directory) {
-        fd_close(&fd);
+    if (count < 0)
         return stage_refuse(stage->report, text_from(*path ? path : name), "is not a folder that can be read");
-    }
     if (depth > BOUNDS_TREE_DEPTH)
         result = stage_refuse(stage->report, text_from(path), "folders are nested more than 64 deep; flatten them");
-    while (result == 0 && (entry = readdir(directory)) != NULL) {
+    for (int i = 0; i < count; i++) {
         char child[BOUNDS_BUNDLE_NAME_BYTES + NAME_MAX + 2];
-        bool own = depth == 0 && strcmp(entry->d_name, ".git") == 0; /* the repository's, not a file of the demo */
-        if (own || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        snprintf(child, sizeof child, "%s%s%s", path, *path ? "/" : "", entry->d_name);
-        result = stage_walk_entry(stage, fd, entry->d_name, child, depth);
+        snprintf(child, sizeof child, "%s%s%s", path, *path ? "/" : "", entries[i]->d_name);
+        if (result == 0 && !stage_is_skipped(entries[i]->d_name, depth))
+            result = stage_walk_entry(stage, fd, entries[i]->d_name, child, depth);
+        free(entries[i]);
     }
-    closedir(directory);
+    free(entries);
     return result;
 }
 

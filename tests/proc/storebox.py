@@ -424,7 +424,7 @@ class Work:
                        "GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "ann@localhost", "GIT_COMMITTER_NAME": "Ann",
                        "GIT_COMMITTER_EMAIL": "ann@localhost", "LC_ALL": "C"}
         done = subprocess.run(["git", *arguments], cwd=self.folder, env=environment, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, timeout=60)
+                              stderr=subprocess.PIPE, text=True, errors="replace", timeout=60)
         if check and done.returncode != 0:
             raise RuntimeError(done.stderr + self.box.log())
         return done
