@@ -5,6 +5,7 @@
 
 #include "gateway/answer.h"
 #include "gateway/calls.h"
+#include "gateway/files.h"
 #include "gateway/forward.h"
 #include "gateway/gateway.h"
 #include "gateway/input.h"
@@ -179,6 +180,15 @@ static void on_no_more(struct gateway *gateway, struct http_exchange *exchange, 
 
 /* ---- files: the store's ---- */
 
+/* file=<handle>: what was uploaded or made is the store's; file=release/<name> is the repository's, which is mapped. */
+static void on_file(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
+{
+    if (!text_starts(route->rest, TEXT(RELAY_RELEASE_PREFIX)))
+        forward_serve_demo(gateway, exchange, route);
+    else if (!files_reply(exchange, route, text_skip(route->rest, sizeof RELAY_RELEASE_PREFIX - 1)))
+        route_reply_detail(exchange, 404, "This demo's repository has no file of that name.");
+}
+
 /* file/<handle>, an older spelling of file=<handle> */
 static void on_file_slash(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
 {
@@ -208,6 +218,6 @@ const struct route api_routes[API_ROUTE_COUNT] = {
     BOTH("component_server", POST, ROUTE_FREE, on_no_more),
     BOTH("upload", POST, ROUTE_UPLOAD, forward_serve_demo),
     BOTH("upload_progress", GET, ROUTE_FREE, forward_serve_demo),
-    BOTH("file=*", GET, ROUTE_FREE, forward_serve_demo),
+    BOTH("file=*", GET, ROUTE_FREE, on_file),
     BOTH("file/*", GET, ROUTE_FREE, on_file_slash),
 };

@@ -23,6 +23,8 @@ static uint64_t next_ms(const struct calls *calls, uint64_t now_ms)
         return now_ms;
     if ((!list_is_empty(&calls->busy_workers) || !list_is_empty(&calls->greedy)) && soonest > now_ms + BOUNDS_PULSE_MS)
         soonest = now_ms + BOUNDS_PULSE_MS;
+    if (idle && calls->pressure_ms < soonest)
+        soonest = calls->pressure_ms > now_ms ? calls->pressure_ms : now_ms;
     if (idle && idle->idle_since_ms + worker_idle_ms(idle) < soonest)
         soonest = idle->idle_since_ms + worker_idle_ms(idle);
     if (kept && kept->kept_until_ms < soonest)
@@ -40,14 +42,39 @@ void calls_arm(struct calls *calls)
     loop_timer_start(&calls->tick, soonest > now_ms ? soonest - now_ms : 0);
 }
 
-/* Idle workers stand in the order of their rest; each demo may have its own patience, so all that are due are looked
- * for behind a patient first one only when that one goes. */
+/* Idle workers stand in the order of their rest, but each demo may have its own patience: all are looked at, which is
+ * cheap because it happens only when some rest has ended. */
 static void sleep_idle(struct calls *calls, uint64_t now_ms)
 {
     struct worker *worker;
-    while ((worker = LIST_FIRST(&calls->idle_workers, struct worker, in_idle)) != NULL
-           && worker->idle_since_ms + worker_idle_ms(worker) <= now_ms)
+    LIST_EACH(worker, &calls->idle_workers, struct worker, in_idle)
+        if (worker->idle_since_ms + worker_idle_ms(worker) <= now_ms)
+            worker_sleep(worker);
+}
+
+/* Memory is short: the least recently used idle workers go, as many as should bring back what is missing but never more
+ * than a quarter of them at a time, because what they hold is an estimate and the next look is a second away. */
+static void sleep_under_pressure(struct calls *calls, uint64_t now_ms)
+{
+    uint64_t missing, count = 0;
+    struct worker *worker;
+    if (now_ms < calls->pressure_ms || list_is_empty(&calls->idle_workers))
+        return;
+    calls->pressure_ms = now_ms + BOUNDS_PRESSURE_MS;
+    missing = pressure_missing(&calls->pressure);
+    if (missing == 0)
+        return;
+    LIST_EACH(worker, &calls->idle_workers, struct worker, in_idle)
+        count++;
+    count = count / 4 + 1;
+    if (missing / BOUNDS_WORKER_REST_BYTES + 1 < count)
+        count = missing / BOUNDS_WORKER_REST_BYTES + 1;
+    log_info("memory is short by %llu MiB: %llu idle workers go to sleep", (unsigned long long)(missing >> 20),
+             (unsigned long long)count);
+    while (count-- > 0 && (worker = LIST_FIRST(&calls->idle_workers, struct worker, in_idle)) != NULL) {
+        calls->counts.evictions++;
         worker_sleep(worker);
+    }
 }
 
 static void on_tick(void *context)
@@ -63,6 +90,7 @@ static void on_tick(void *context)
     session_tick(&calls->sessions, now_ms);
     call_expire(&calls->table, now_ms);
     sleep_idle(calls, now_ms);
+    sleep_under_pressure(calls, now_ms);
     calls_arm(calls);
 }
 
@@ -120,6 +148,7 @@ static void part_init(struct gateway *gateway)
     gateway->calls = calls;
     calls->tick_ms = UINT64_MAX;
     budget_init(&calls->budget);
+    pressure_open(&calls->pressure, "");
     call_table_init(&calls->table);
     session_table_init(&calls->sessions, &stream_actions, calls);
     map_init(&calls->workers);
@@ -144,6 +173,7 @@ static void part_release(struct gateway *gateway)
     end_workers(calls, "This server stops. Try again in a moment.");
     process_lose_all(calls);
     request_fail_all(calls);
+    pressure_close(&calls->pressure);
     session_table_release(&calls->sessions);
     call_table_release(&calls->table);
     loop_timer_release(&calls->tick);
@@ -262,6 +292,7 @@ static void part_metrics(struct gateway *gateway, struct buffer *out)
     write_metric(out, "calls_refused_total", "counter", counts->refused);
     write_metric(out, "worker_wakes_total", "counter", counts->wakes);
     write_metric(out, "worker_sleeps_total", "counter", counts->sleeps);
+    write_metric(out, "worker_evictions_total", "counter", counts->evictions);
     write_metric(out, "worker_kills_total", "counter", counts->kills);
     write_metric(out, "worker_crashes_total", "counter", counts->crashes);
     write_metric(out, "workers", "gauge", calls->slots.count);

@@ -5,6 +5,7 @@
 
 #include "gateway/budget.h"
 #include "gateway/call.h"
+#include "gateway/pressure.h"
 #include "gateway/session.h"
 #include "runtime/loop/loop.h"
 
@@ -13,12 +14,14 @@ struct gateway;
 struct release;
 
 struct calls_counts {
-    uint64_t joined, done, failed, cancelled, expired, refused, wakes, sleeps, kills, crashes;
+    uint64_t joined, done, failed, cancelled, expired, refused, wakes, sleeps, evictions, kills, crashes;
 };
 
 struct calls {
     struct gateway *gateway;       /* borrowed */
     struct budget budget;          /* what the operator allows every demo */
+    struct pressure pressure;      /* memory that is left; looked at when workers rest */
+    uint64_t pressure_ms;          /* when it is looked at next */
     struct call_table table;
     struct session_table sessions;
     struct map workers;            /* release id → struct worker */

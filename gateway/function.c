@@ -130,6 +130,7 @@ static void read_inputs(struct function_reader *reader, const struct json_node *
     for (uint32_t i = 0; i < function->input_count; i++)
         function->has_state = function->has_state || (function->positions[i] & FUNCTION_STATE);
     mark_positions(reader, member(reader, node, "file_inputs"), function->positions, function, FUNCTION_FILE);
+    mark_positions(reader, member(reader, node, "skipped_inputs"), function->positions, function, FUNCTION_SKIPPED);
     read_state_outputs(reader, node, function);
     read_defaults(reader, node, function);
     read_names(reader, node, function);
@@ -256,10 +257,10 @@ const struct function *function_by_name(const struct function_table *table, stru
     return map_get(&table->by_name, name);
 }
 
-uint32_t function_visible_inputs(const struct function *function)
+uint32_t function_inputs_without(const struct function *function, unsigned char bits)
 {
-    uint32_t visible = 0;
+    uint32_t count = 0;
     for (uint32_t i = 0; i < function->input_count; i++)
-        visible += !(function->positions[i] & FUNCTION_STATE);
-    return visible;
+        count += !(function->positions[i] & bits);
+    return count;
 }

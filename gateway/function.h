@@ -10,7 +10,12 @@ enum function_visibility { FUNCTION_PUBLIC, FUNCTION_UNDOCUMENTED, FUNCTION_PRIV
 enum function_trigger { FUNCTION_ONCE, FUNCTION_MULTIPLE, FUNCTION_ALWAYS_LAST };
 
 /* Bits of function.positions[i]. */
-enum { FUNCTION_STATE = 1, FUNCTION_FILE = 2, FUNCTION_HAS_DEFAULT = 4 };
+enum {
+    FUNCTION_STATE = 1,       /* ui.state: kept here, callers send null or nothing */
+    FUNCTION_FILE = 2,
+    FUNCTION_HAS_DEFAULT = 4,
+    FUNCTION_SKIPPED = 8      /* a button or the like: the page sends it, API callers do not know of it */
+};
 
 struct function {
     uint32_t id;               /* fn_index on the wire, >= 1 */
@@ -50,7 +55,7 @@ void function_table_release(struct function_table *table);
 const struct function *function_by_id(const struct function_table *table, int64_t id);
 const struct function *function_by_name(const struct function_table *table, struct text name);
 
-/* How many of a function's inputs an API caller sees: all but state. */
-uint32_t function_visible_inputs(const struct function *function);
+/* How many of a function's inputs have none of these bits. */
+uint32_t function_inputs_without(const struct function *function, unsigned char bits);
 
 #endif

@@ -32,6 +32,7 @@ static struct text string_inside(const struct json_node *node)
 static const char *read_members(struct input *input)
 {
     const struct json_node *session = get_value(input, "session_hash"), *index = get_value(input, "fn_index");
+    const struct json_node *page = get_value(input, "page");
     input->data = get_value(input, "data");
     input->event_data = get_value(input, "event_data");
     input->trigger_id = get_value(input, "trigger_id");
@@ -43,6 +44,8 @@ static const char *read_members(struct input *input)
         return "\"session_hash\" must be 1 to 128 letters, digits, - or _.";
     if (session)
         input->session = string_inside(session);
+    if (page && page->type == JSON_STRING)
+        input->page = string_inside(page);
     return NULL;
 }
 
@@ -190,11 +193,13 @@ static void write_given(struct input_writer *writer, const struct json_node *nod
 
 static void write_missing(struct input_writer *writer)
 {
+    bool skipped = writer->function->positions[writer->position] & FUNCTION_SKIPPED;
     if (writer->function->positions[writer->position] & FUNCTION_HAS_DEFAULT) {
         buffer_string(&writer->result->data, writer->function->defaults[writer->position]);
         return;
     }
-    refuse(writer, "This value is missing.");
+    if (!skipped)
+        refuse(writer, "This value is missing.");
     buffer_string(&writer->result->data, "null");
 }
 
@@ -210,22 +215,68 @@ static void write_position(struct input_writer *writer, const struct json_node *
         write_missing(writer);
 }
 
-bool input_check(const struct input *input, const struct function *function, struct input_result *result)
+/* ---- which inputs positional values belong to ---- */
+
+/* @gradio/client makes every array as long as the function has inputs, with null where the state is, but does not know
+ * of inputs that the API description leaves out: it puts the values behind them one place too early, and nulls at the
+ * end. True for such an array: its last values, one for each such input, are null. */
+static bool is_shifted(const struct input *input, const struct function *function)
+{
+    uint32_t seen = 0, known = function_inputs_without(function, FUNCTION_STATE | FUNCTION_SKIPPED), i = 0;
+    const struct json_node *node = json_first(&input->json, input->data);
+    for (; node; node = json_next(&input->json, input->data, node), i++)
+        if (!(function->positions[i] & FUNCTION_STATE) && seen++ >= known && node->type != JSON_NULL)
+            return false;
+    return seen > known;
+}
+
+/* How the values were laid out: for each input whether it took one (`takes`), or whether one that is there belongs to
+ * nobody (`drops`). Callers may leave out state, what the API description does not have, or both; which of these it was
+ * shows in the number of values. Where two readings fit, that of the known clients wins: they send null for state. */
+struct layout {
+    unsigned char takes_without; /* inputs with one of these bits take no value */
+    unsigned char drops;         /* a value that stands at an input with this bit belongs to nobody */
+    bool too_many;
+};
+
+static struct layout find_layout(const struct input *input, const struct function *function, bool from_page)
+{
+    uint32_t given = input->data ? input->data->count : 0, all = function->input_count;
+    const unsigned char neither = FUNCTION_STATE | FUNCTION_SKIPPED;
+    bool skips = function_inputs_without(function, FUNCTION_SKIPPED) < all;
+    if (given == all && skips && !from_page && is_shifted(input, function))
+        return (struct layout){.takes_without = neither, .drops = FUNCTION_STATE};
+    if (given == all)
+        return (struct layout){0};
+    if (given == function_inputs_without(function, FUNCTION_SKIPPED))
+        return (struct layout){.takes_without = FUNCTION_SKIPPED};
+    if (given == function_inputs_without(function, FUNCTION_STATE))
+        return (struct layout){.takes_without = FUNCTION_STATE};
+    return (struct layout){.takes_without = neither, .too_many = given > function_inputs_without(function, neither)};
+}
+
+bool input_check(const struct input *input, const struct function *function, bool from_page, struct input_result *result)
 {
     struct input_writer writer = {&input->json, function, result, 0};
-    uint32_t given = input->data ? input->data->count : 0;
-    bool only_visible = given != function->input_count;
+    const struct layout layout = find_layout(input, function, from_page);
     const struct json_node *node = json_first(&input->json, input->data);
+    uint32_t place = 0; /* of `node` */
     *result = (struct input_result){0};
-    if (given > function->input_count || (only_visible && given > function_visible_inputs(function)))
+    if (layout.too_many)
         input_add_problem(result, function, -1, "More values than the function has inputs.");
     buffer_byte(&result->data, '[');
     for (uint32_t i = 0; i < function->input_count; i++) {
-        bool skipped = only_visible && (function->positions[i] & FUNCTION_STATE);
-        writer.position = (int)i;
-        write_position(&writer, skipped ? NULL : node);
-        if (node && !skipped)
+        bool takes = !(function->positions[i] & layout.takes_without);
+        while (takes && node && place < function->input_count && (function->positions[place] & layout.drops)) {
             node = json_next(&input->json, input->data, node);
+            place++;
+        }
+        writer.position = (int)i;
+        write_position(&writer, takes ? node : NULL);
+        if (node && takes) {
+            node = json_next(&input->json, input->data, node);
+            place++;
+        }
     }
     buffer_byte(&result->data, ']');
     return result->problems.length == 0;
@@ -235,7 +286,7 @@ static bool has_parameter(const struct function *function, struct text name)
 {
     for (uint32_t i = 0; i < function->input_count; i++) {
         char position[24];
-        if (function->positions[i] & FUNCTION_STATE)
+        if (function->positions[i] & (FUNCTION_STATE | FUNCTION_SKIPPED))
             continue;
         if (function->names[i] && text_equal(name, text_from(function->names[i])))
             return true;
@@ -253,6 +304,7 @@ static const struct json_node *get_parameter(const struct input *input, const st
     return json_get(&input->json, input->root, function->names[i] ? function->names[i] : position);
 }
 
+/* Inputs that are not documented are not there for a caller by name. */
 bool input_check_named(const struct input *input, const struct function *function, struct input_result *result)
 {
     struct input_writer writer = {&input->json, function, result, 0};
@@ -264,7 +316,7 @@ bool input_check_named(const struct input *input, const struct function *functio
     buffer_byte(&result->data, '[');
     for (uint32_t i = 0; i < function->input_count; i++) {
         writer.position = (int)i;
-        write_position(&writer, get_parameter(input, function, i));
+        write_position(&writer, function->positions[i] & FUNCTION_SKIPPED ? NULL : get_parameter(input, function, i));
     }
     buffer_byte(&result->data, ']');
     return result->problems.length == 0;

@@ -17,6 +17,7 @@ struct input {
     const struct json_node *trigger_id;  /* or NULL */
     int64_t fn_index;                    /* -1: none */
     struct text session;                 /* empty: none; else a legal session name */
+    struct text page;                    /* what the demo's own page proves itself with; empty: none */
 };
 
 /* 0; ERROR_INVALID: not a JSON object, or a member has the wrong type, and `*ret_sentence` says which. Release it
@@ -39,8 +40,9 @@ struct input_result {
 };
 void input_result_release(struct input_result *result);
 
-/* Positional values: one per input, or one per visible (not state) input. True when there is no problem. */
-bool input_check(const struct input *input, const struct function *function, struct input_result *result);
+/* Positional values: one per input, or fewer: callers may leave out state, and inputs that the API description does not
+ * have. The page sends all, so for it nothing is guessed. True when there is no problem. */
+bool input_check(const struct input *input, const struct function *function, bool from_page, struct input_result *result);
 /* Named values: the body itself is the object (the second curl API). */
 bool input_check_named(const struct input *input, const struct function *function, struct input_result *result);
 /* Adds a problem by hand: what is wrong with the function's `position`-th input (-1: with the call). */

@@ -7,6 +7,7 @@
 #include "gateway/gateway.h"
 #include "gateway/input.h"
 #include "gateway/output.h"
+#include "gateway/relay.h"
 #include "gateway/request.h"
 #include "gateway/worker.h"
 #include "runtime/base/clock.h"
@@ -205,17 +206,40 @@ static void on_file(void *context, struct request_answer *answer)
     }
 }
 
-/* Every handle must be one that this demo's upload gave out. The descriptor is not kept: most handlers never look. */
-static void check_files(struct join *join)
+/* The next handle that the store must be asked about: a file of the repository is judged here. */
+static const char *next_handle(struct join *join)
 {
     const struct input_files *files = &join->input.files;
+    while (join->files_checked < files->count) {
+        const char *handle = files->handles[join->files_checked];
+        if (!text_starts(text_from(handle), TEXT(RELAY_RELEASE_PREFIX)))
+            return handle;
+        if (!relay_release_file(join->route->release, text_from(handle)).data) {
+            input_add_problem(&join->input, join->function, files->positions[join->files_checked],
+                              "The demo's repository has no file of this name.");
+            return NULL;
+        }
+        join->files_checked++;
+    }
+    return NULL;
+}
+
+/* Every handle must be one that this demo's upload gave out, or a file of its repository (an example's). The descriptor
+ * is not kept: most handlers never look. */
+static void check_files(struct join *join)
+{
     struct request_file file = {.demo_id = join->route->demo->id};
-    if (join->files_checked == files->count) {
+    const char *handle = next_handle(join);
+    if (join->input.problems.length > 0) {
+        refuse_values(join);
+        return;
+    }
+    if (!handle) {
         finish_join(join);
         return;
     }
     file.session = join->session ? text_from(join->session->name) : TEXT("");
-    file.handle = text_from(files->handles[join->files_checked]);
+    file.handle = text_from(handle);
     join->question = request_file_open(join->calls, &file, on_file, join);
 }
 
@@ -294,18 +318,27 @@ static bool find_session(struct join *join, const struct input *input)
     return join->session != NULL;
 }
 
+/* A header says how an answer should look, never what may be called: that takes the key that stands in the page. The named
+ * form has no room for it beside its parameters, and no page uses that. */
+static bool is_own_page(const struct join *join, const struct input *input)
+{
+    return !join->named && input->page.length > 0 && text_equal(input->page, release_page_key(join->route->release));
+}
+
 static void read_call(struct join *join, const struct input *input)
 {
     join->function = find_function(join, input);
     if (!join->function)
         refuse(join, 404, "This demo has no function of that name. GET gradio_api/info lists them.");
-    else if (join->function->visibility == FUNCTION_PRIVATE && !join->from_page)
-        refuse(join, 403, "This function is private: only the demo's own page may call it.");
+    else if (join->function->visibility == FUNCTION_PRIVATE && !is_own_page(join, input))
+        refuse(join, 403, "This function is private: only the demo's own page may call it. If this is that page, it was "
+               "opened before the demo changed: reload it.");
     else if (join->kind == CALL_ON_SESSION && input->session.length == 0)
         refuse(join, 400, "\"session_hash\" is missing: choose any name and read its stream at gradio_api/queue/data.");
     else if (!find_session(join, input))
         refuse(join, 503, "This server has too many visitors at the moment. Try again later.");
-    else if (!(join->named ? input_check_named : input_check)(input, join->function, &join->input))
+    else if (!(join->named ? input_check_named(input, join->function, &join->input)
+                           : input_check(input, join->function, join->from_page, &join->input)))
         refuse_values(join);
     else {
         write_request(join, input);

@@ -56,7 +56,8 @@ void page_compose(const struct release *release, const struct assets *assets, st
     write_head(release, assets, out);
     buffer_string(out, "</head>\n<body class=\"vt-demo-page\">\n");
     buffer_text(out, release->page);
-    buffer_string(out, "\n<script type=\"application/json\" id=\"vt-config\">");
+    buffer_format(out, "\n<script type=\"application/json\" id=\"vt-config\" data-page=\"" TEXT_FORMAT "\">",
+                  TEXT_ARGUMENT(release_page_key(release)));
     json_write_for_html(out, release->config);
     buffer_string(out, "</script>\n</body>\n</html>\n");
 }

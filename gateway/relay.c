@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "gateway/calls.h"
+#include "gateway/files.h"
 #include "gateway/gateway.h"
 #include "gateway/request.h"
 #include "gateway/worker.h"
@@ -31,7 +32,8 @@ struct relay_wait {
 struct relay_file {
     uint32_t id;
     uint64_t stream;
-    int fd;                  /* reading; -1 when it is being written */
+    int fd;                  /* reading an upload; -1 otherwise */
+    struct text contents;    /* reading a file of the repository: borrowed of the release, which the worker holds */
     uint32_t request;        /* writing: the store's question, 0 once it was ended */
     uint64_t written;
     char *name, *mime_type;  /* owned; writing */
@@ -234,12 +236,45 @@ static struct text session_name(const struct call *call)
     return call && call->session ? text_from(call->session->name) : TEXT("");
 }
 
+struct text relay_release_file(const struct release *release, struct text path)
+{
+    struct bundle_entry entry;
+    struct text name = text_skip(path, sizeof RELAY_RELEASE_PREFIX - 1);
+    if (!files_has(release, name) || bundle_find(&release->bundle, name, &entry) < 0)
+        return (struct text){0};
+    return entry.contents.data ? entry.contents : TEXT("");
+}
+
+/* A file of the repository is in the mapped bundle: nobody has to be asked. */
+static void open_release_file(struct relay *relay, uint64_t stream, const struct message_call_file_open *open)
+{
+    struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
+    struct text contents = relay_release_file(relay->worker->release, open->handle), name = open->handle;
+    struct request_answer answer = {.size = contents.length, .mime_type = text_from(files_type(name))};
+    struct relay_file *file;
+    if (!contents.data) {
+        answer_error(relay, stream, open->call, ERROR_NOT_FOUND, TEXT("the repository has no file of this name"));
+        return;
+    }
+    for (ptrdiff_t slash; (slash = text_find(name, '/')) >= 0;)
+        name = text_skip(name, (size_t)slash + 1);
+    answer.name = name;
+    file = file_new(relay, stream);
+    file->contents = contents;
+    write_opened(&body, file, &answer);
+    answer_text(relay, stream, open->call, buffer_view(&body));
+}
+
 static bool on_file_open(struct relay *relay, uint64_t stream, const struct message_call_file_open *open)
 {
     struct request_file file = {.demo_id = relay->worker->demo->id, .handle = open->handle};
     struct relay_wait *wait;
     if (relay->files.count + relay->waits.count >= BOUNDS_WORKER_FILES) {
         answer_error(relay, stream, open->call, ERROR_LIMIT, TEXT("too many files are open in this demo"));
+        return true;
+    }
+    if (text_starts(open->handle, TEXT(RELAY_RELEASE_PREFIX))) {
+        open_release_file(relay, stream, open);
         return true;
     }
     file.session = session_name(call_of(relay, stream));
@@ -253,9 +288,16 @@ static bool on_file_read(struct relay *relay, uint64_t stream, const struct mess
 {
     struct relay_file *file = find_file(relay, read->file, stream);
     char piece[BOUNDS_TENSOR_INLINE_BYTES];
+    size_t length = read->length < sizeof piece ? read->length : sizeof piece;
     ssize_t count = -1;
+    if (file && file->contents.data) {
+        struct text rest = text_skip(file->contents,
+                                     read->offset < file->contents.length ? (size_t)read->offset : file->contents.length);
+        answer_text(relay, stream, read->call, text_head(rest, length));
+        return true;
+    }
     if (file && file->fd >= 0 && read->offset <= INT64_MAX)
-        count = pread(file->fd, piece, read->length < sizeof piece ? read->length : sizeof piece, (off_t)read->offset);
+        count = pread(file->fd, piece, length, (off_t)read->offset);
     if (count < 0)
         answer_error(relay, stream, read->call, ERROR_NOT_FOUND, TEXT("this file cannot be read"));
     else

@@ -3,6 +3,8 @@
 #ifndef GATEWAY_RELEASE_H
 #define GATEWAY_RELEASE_H
 
+#include <string.h>
+
 #include "runtime/base/bundle.h"
 #include "runtime/base/json.h"
 #include "runtime/base/map.h"
@@ -30,6 +32,15 @@ struct release {
     void *functions;         /* the call path's own view of the manifest; freed by functions_free */
     void (*functions_free)(void *functions);
 };
+
+/* What the release's page hands back with its calls, and no document that API clients read holds: the second half of the
+ * digest (etags show some of the first). Whoever opens the page has it, so it keeps nothing secret; it keeps functions
+ * that are meant for the page alone from being called by a header anybody can write. */
+static inline struct text release_page_key(const struct release *release)
+{
+    size_t length = strlen(release->digest);
+    return (struct text){release->digest + length / 2, length - length / 2};
+}
 
 struct release *release_hold(struct release *release);
 void release_drop(struct release *release); /* NULL is fine; the last one unmaps and closes */

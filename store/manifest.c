@@ -33,6 +33,8 @@ static const struct member function_members[] = {
     {"state_inputs", SHAPE_INTEGERS, 0},
     {"state_outputs", SHAPE_INTEGERS, 0},
     {"file_inputs", SHAPE_INTEGERS, 0},
+    {"skipped_inputs", SHAPE_INTEGERS, 0},
+    {"time_limit", SHAPE_NUMBER, NULLABLE},
     {"queue", SHAPE_BOOL, 0},
     {"concurrency_limit", SHAPE_NUMBER, NULLABLE},
     {"trigger_mode", SHAPE_STRING, NULLABLE},

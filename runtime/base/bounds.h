@@ -100,7 +100,12 @@
 #define BOUNDS_CLOSE_LINGER_MS 500
 #define BOUNDS_CLOSE_FALLBACK_MS 2000
 #define BOUNDS_WORKER_IDLE_MS 300000            /* env */
+#define BOUNDS_POOL_WORKERS 4                   /* env; locked processes that wait for a demo */
+#define BOUNDS_POOL_REFILL_MS 10                /* after a wake, and between two of them */
 #define BOUNDS_WORKERS 4096                     /* env */
+#define BOUNDS_MEMORY_FREE_BYTES (512ull << 20) /* env; what stays free of the machine's memory, or a 16th of it */
+#define BOUNDS_PRESSURE_MS 1000                 /* how often memory is looked at while workers rest */
+#define BOUNDS_WORKER_REST_BYTES (1u << 20)     /* what a resting worker is taken to hold */
 
 /* ---- worker ---- */
 #define BOUNDS_WORKER_HEAP_BYTES (64u << 20)    /* env */

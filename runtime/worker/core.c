@@ -208,6 +208,40 @@ static int core_parameter_names(lua_State *lua)
     return 1;
 }
 
+static int core_collect_code(lua_State *lua, const void *piece, size_t length, void *code)
+{
+    (void)lua;
+    buffer_append(code, piece, length);
+    return 0;
+}
+
+/* Looks for the name "yield" in a function's code, its inner functions included, and in the Lua functions it closes over
+ * (a helper that is a local of app.lua). A yield behind a table or a module is not found. */
+static bool core_names_yield(lua_State *lua, int index, int depth)
+{
+    BUFFER_AUTO struct buffer code = BUFFER_EMPTY;
+    bool found;
+
+    lua_pushvalue(lua, index);
+    lua_dump(lua, core_collect_code, &code, 0);
+    lua_pop(lua, 1);
+    found = memmem(code.data, code.length, "\x86yield", 6) != NULL; /* the length of a dumped string stands before it */
+    for (int i = 1; !found && depth > 0 && lua_getupvalue(lua, index, i) != NULL; i++) {
+        if (lua_type(lua, -1) == LUA_TFUNCTION && !lua_iscfunction(lua, -1))
+            found = core_names_yield(lua, lua_gettop(lua), depth - 1);
+        lua_pop(lua, 1);
+    }
+    return found;
+}
+
+static int core_can_yield(lua_State *lua)
+{
+    luaL_checktype(lua, 1, LUA_TFUNCTION);
+    luaL_checkstack(lua, 16, "too deep");
+    lua_pushboolean(lua, !lua_iscfunction(lua, 1) && core_names_yield(lua, 1, 3));
+    return 1;
+}
+
 static int core_release_size(lua_State *lua)
 {
     const struct bundle *bundle = state_of(lua)->demo.bundle;
@@ -455,6 +489,7 @@ void core_register(lua_State *lua)
         {"emit", core_emit},
         {"context", core_context},
         {"parameter_names", core_parameter_names},
+        {"can_yield", core_can_yield},
         {"release_size", core_release_size},
         {"use_model", core_use_model},
         {"markdown", core_markdown},

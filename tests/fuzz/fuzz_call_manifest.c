@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (function_table_read(&table, (struct text){(const char *)data, size}) == 0) {
         for (uint32_t i = 0; i < table.count; i++) {
             const struct function *function = &table.functions[i];
-            if (function->group >= table.group_count || function_visible_inputs(function) > function->input_count)
+            if (function->group >= table.group_count || function_inputs_without(function, FUNCTION_STATE) > function->input_count)
                 abort();
         }
         function_by_id(&table, 1);

@@ -55,10 +55,10 @@ case("manifest tells the gateway what it needs", function(k)
     end }]])
     k:same(manifest, [[{"sdk":"lua","title":"Mine","show_error":false,"functions":[
         {"id":1,"api_name":"click","visibility":"undocumented","inputs":[2,1,3],"outputs":[1,2],"state_inputs":[1],
-         "state_outputs":[0],"file_inputs":[2],"queue":false,"concurrency_limit":2,"concurrency_id":"gpu","trigger_mode":"once",
+         "state_outputs":[0],"file_inputs":[2],"skipped_inputs":[],"queue":false,"concurrency_limit":2,"concurrency_id":"gpu","trigger_mode":"once",
          "time_limit":5,"defaults":[null,null,null],"parameter_names":["a","b","c"],"max_queue":null,"cancels":[]},
         {"id":2,"api_name":null,"visibility":"private","inputs":[],"outputs":[],"state_inputs":[],"state_outputs":[],
-         "file_inputs":[],"queue":true,"concurrency_limit":null,"concurrency_id":null,"trigger_mode":"once","time_limit":null,
+         "file_inputs":[],"skipped_inputs":[],"queue":true,"concurrency_limit":null,"concurrency_id":null,"trigger_mode":"once","time_limit":null,
          "defaults":[],"parameter_names":[],"max_queue":null,"cancels":[1]}]}]])
 end)
 

@@ -17,6 +17,7 @@ import time
 import wire
 
 BIN = os.environ.get("VITRINE_BIN", "/nonexistent")
+RELEASES = 1000  # ids of releases that one demo of a rig may have
 CREDIT, CREDIT_FRAME = 256 << 10, 64  # bounds.h
 ROLES = {"launcher": 1, "gateway": 2, "store": 4, "zygote": 8, "worker": 16, "infer": 32}
 
@@ -126,8 +127,9 @@ class Worker:
 class Rig:
     """Starts everything. `functions`: manifest rows; `handlers`: function id → callable(worker, stream, start)."""
 
-    def __init__(self, functions, handlers, config=None, env=None):
+    def __init__(self, functions, handlers, config=None, env=None, demos=1):
         self.functions, self.handlers = functions, handlers
+        self.demos = demos  # ann/rig and ann/rig1 … ann/rig<n-1>, all of the same contents
         self.workers, self.kills, self.store_seen = [], [], []
         self.states, self.files = {}, {}
         self.release, self.release_bytes = 1, {}
@@ -146,7 +148,7 @@ class Rig:
             ".vitrine/manifest.json": manifest(functions, tree_digest="t", **more),
             ".vitrine/config.json": json.dumps(config_of(functions)).encode(),
             ".vitrine/info.json": json.dumps(info_of(functions)).encode(), ".vitrine/page.html": page,
-            "app.lua": b"return nil"})
+            "app.lua": b"return nil", "pictures/thrée.png": b"PNG!"})
 
     # ---- the launcher ----
 
@@ -233,17 +235,31 @@ class Rig:
             for fd in fds:
                 os.close(fd)
 
+    @staticmethod
+    def name_of(number):
+        return f"rig{number}" if number else "rig"
+
+    @staticmethod
+    def number_of(name):
+        """Of "ann/rig3", "ann-rig3", or demo id 10: 3."""
+        if name.isdigit():
+            return int(name) - 7
+        if name[:7] not in ("ann/rig", "ann-rig"):
+            return None
+        return int(name[7:] or 0) if (name[7:] or "0").isdigit() else None
+
     def store_demo_lookup(self, channel, values, _):
-        known = values["name"] in (b"ann/rig", b"ann-rig", b"7")
+        number = self.number_of(values["name"].decode())
+        known = number is not None and number < self.demos
         settings = {"stage": "SLEEPING", "stage_reason": "", "private": False, "paused": False, "idle_ms": None,
                     "embedding": {"disabled": False, "parents": []}, "custom_headers": {}}
-        channel.send("demo_found", {"request": values["request"], "status": 0 if known else 4, "demo_id": 7, "owner": "ann",
-                                    "name": "rig", "release_id": self.release, "commit": "c" * 40, "digest": self.digest,
+        channel.send("demo_found", {"request": values["request"], "status": 0 if known else 4, "demo_id": 7 + (number or 0), "owner": "ann",
+                                    "name": self.name_of(number or 0), "release_id": self.release + (number or 0) * RELEASES, "commit": "c" * 40, "digest": self.digest,
                                     "settings": json.dumps(settings)})
 
     def store_bundle_open(self, channel, values, _):
         with tempfile.TemporaryFile() as file:
-            file.write(self.release_bytes[values["release_id"]])
+            file.write(self.release_bytes[values["release_id"] % RELEASES])
             file.flush()
             with open(f"/proc/self/fd/{file.fileno()}", "rb") as reader:
                 channel.send("bundle_opened", {"request": values["request"], "release_id": values["release_id"]},
@@ -328,9 +344,9 @@ class Rig:
     def get(self, path, headers=None):
         return self.request("GET", path, None, headers)
 
-    def post(self, path, body, headers=None):
+    def post(self, path, body, headers=None, demo=0):
         text = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.request("POST", self.base + path, text, {"Content-Type": "application/json", **(headers or {})})
+        return self.request("POST", f"/spaces/ann/{self.name_of(demo)}/-" + path, text, {"Content-Type": "application/json", **(headers or {})})
 
     def join(self, function, data, session="s", headers=None):
         status, body, _ = self.post("/gradio_api/queue/join", {"data": data, "fn_index": function, "session_hash": session},
@@ -381,9 +397,9 @@ def run_with_fds(command, files, **more):
 class RealRig(Rig):
     """The same with the real zygote and workers, for one demo's folder."""
 
-    def __init__(self, folder, config=None, env=None):
+    def __init__(self, folder, config=None, env=None, demos=1):
         self.folder = folder
-        super().__init__([], {}, config, env)
+        super().__init__([], {}, config, env, demos)
 
     def publish(self, functions, **more):
         self.release_bytes[self.release] = describe(self.folder)

@@ -1,6 +1,7 @@
 """The call path of a real gateway: joins, streams, curl API, /run, cancelling, queues, values between calls."""
 import http.client
 import json
+import re
 import threading
 import time
 import unittest
@@ -26,6 +27,14 @@ def count_visits(worker, stream, start):
     worker.done(stream, [f"visit {visits}", None], {"3": visits})
 
 
+def read_picture(worker, stream, start):
+    _, body = worker.ask("call_file_open", {"handle": json.loads(start["data"])[0]["path"]}, stream)
+    opened = json.loads(body)
+    pieces = [worker.ask("call_file_read", {"file": opened["file"], "offset": offset, "length": 100}, stream)[1].decode()
+              for offset in (1, 2 ** 40)]
+    worker.done(stream, [[opened["name"], opened["size"], opened["mime_type"], *pieces]])
+
+
 class Gate:
     """A handler that waits until the test lets it go."""
 
@@ -46,6 +55,7 @@ FUNCTIONS = [
     function(5, "gate", concurrency_limit=1, max_queue=2, trigger_mode="once"),
     function(6, "secret", visibility="private"), function(7, None), function(8, "plain", queue=False),
     function(9, "greet", inputs=[1, 4], defaults=[None, "Bob"], parameter_names=["name", "other"]),
+    function(11, "picture", file_inputs=[0]),
     function(10, "stop", inputs=[], outputs=[], defaults=[], parameter_names=[], cancels=[5]),
 ]
 
@@ -56,7 +66,7 @@ class Calls(unittest.TestCase):
         cls.gate = Gate()
         handlers = {1: echo, 2: count_up, 3: fail, 4: count_visits, 5: lambda *a: cls.gate(*a), 6: echo, 7: echo, 8: echo,
                     9: lambda w, s, start: w.done(s, [" and ".join(json.loads(start["data"]))]),
-                    10: lambda w, s, start: w.done(s, [])}
+                    10: lambda w, s, start: w.done(s, []), 11: read_picture}
         cls.rig = Rig(FUNCTIONS, handlers)
 
     @classmethod
@@ -342,8 +352,40 @@ class Calls(unittest.TestCase):
         self.assertEqual(self.rig.post(join, b"x" * (2 << 20))[0], 413)
 
     def test_a_page_may_call_private_functions(self):
-        status, _ = self.rig.join(6, ["a"], self.session, headers=PAGE)
-        self.assertEqual(status, 200)
+        """What the page has and API clients never see is needed: a header anybody can write is not enough."""
+        html = self.rig.get(self.rig.base + "/")[1].decode()
+        key = re.search('id="vt-config" data-page="([0-9a-f]+)"', html)[1]
+        body = {"data": ["a"], "fn_index": 6, "session_hash": self.session}
+        for headers, page, expected in ((PAGE, {}, 403), (PAGE, {"page": ""}, 403), (PAGE, {"page": "0" * 31}, 403),
+                                        (PAGE, {"page": 7}, 403), (PAGE, {"page": key}, 200)):
+            with self.subTest(page=page):
+                status, reply, _ = self.rig.post("/gradio_api/queue/join", {**body, **page}, headers)
+                self.assertEqual(status, expected, reply)
+        for path in ("/gradio_api/run/secret", "/gradio_api/call/secret", "/gradio_api/call/v2/secret"):
+            status, reply, _ = self.rig.post(path, {"data": ["a"], "x": "a"}, PAGE)
+            self.assertIn(status, (403, 422), reply)
+        for path in ("/config", "/gradio_api/info"):
+            self.assertNotIn(key, str(self.rig.get(self.rig.base + path)[1:]))
+
+    # ---- files of the repository ----
+
+    def test_an_example_s_file(self):
+        """FileData that names a file of the repository is an input like an upload, and can be fetched."""
+        status, body, headers = self.rig.get(self.rig.base + "/gradio_api/file=release/pictures/thr%C3%A9e.png")
+        self.assertEqual((status, body, headers["Content-Type"]), (200, b"PNG!", "image/png"))
+        self.assertEqual(self.rig.get(self.rig.base + "/file=release/pictures/thr%C3%A9e.png")[0], 200)
+        value = {"path": "release/pictures/thrée.png", "meta": {"_type": "gradio.FileData"}}
+        _, last = self.call(11, [value])
+        self.assertEqual(last["output"]["data"], [["thrée.png", 4, "image/png", "NG!", ""]])
+
+    def test_what_of_the_repository_is_hidden(self):
+        for name in ("none.png", ".vitrine/manifest.json", "../app.lua", "", "pictures", ".git/config"):
+            with self.subTest(name=name):
+                self.assertIn(self.rig.get(self.rig.base + "/gradio_api/file=release/" + name)[0], (400, 404))
+                value = {"path": "release/" + name, "meta": {"_type": "gradio.FileData"}}
+                status, reply, _ = self.rig.post("/gradio_api/run/picture", {"data": [value]})
+                self.assertEqual(status, 422, reply)
+                self.assertIn("no file of this name", json.loads(reply)["detail"][0]["message"])
 
     # ---- small ones ----
 

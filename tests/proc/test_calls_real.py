@@ -35,6 +35,10 @@ return ui.blocks(function()
         for i = 1, tonumber(t) do coroutine.yield(("%08d"):format(i) .. ("x"):rep(20000)) end
         return "end"
     end)
+    local function helper(t) coroutine.yield(t) end
+    event("helped", function(t) helper(t); return t end)
+    local press, second = ui.button { "Press" }, ui.textbox { label = "Second" }
+    event("pressed", function(a, b, c) return tostring(b) .. a .. c end, { inputs = { text, press, second } })
     event("shout", function(t)
         for i = 1, 3000 do ui.progress(i / 3000, ("p"):rep(400)) end
         local list = {}
@@ -84,6 +88,17 @@ class Real(unittest.TestCase):
 
     def test_echo(self):
         self.assertEqual(self.good("echo", ["héllo 🎈"]), ["héllo 🎈"])
+
+    def test_the_description_tells_generators(self):
+        config = json.loads(self.rig.get(self.rig.base + "/config")[1])
+        kinds = {d["api_name"]: d["types"]["generator"] for d in config["dependencies"]}
+        self.assertEqual({name: kinds[name] for name in ("steps", "talk", "helped", "echo", "nap")},
+                         {"steps": True, "talk": True, "helped": True, "echo": False, "nap": False})
+
+    def test_buttons_among_inputs_do_not_move_values(self):
+        for data in (["a", "b"], ["a", "Press", "b"], ["a", "b", None]):
+            with self.subTest(data=data):
+                self.assertEqual(self.good("pressed", data)[0][-2:], "ab")
 
     def test_values_between_calls(self):
         self.assertEqual([self.good("visit", ["x", None], "anna")[0] for _ in range(3)], ["visit 1", "visit 2", "visit 3"])

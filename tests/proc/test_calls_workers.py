@@ -507,6 +507,33 @@ class Rest(unittest.TestCase):
         stages = [values["stage"] for name, values in rig.store_seen if name == "demo_stage"]
         self.assertEqual(stages, [b"RUNNING", b"SLEEPING"] * 2)
 
+    def test_memory_pressure(self):
+        """With less free than the operator wants, idle workers sleep long before their time, the longest idle first;
+        those at work stay."""
+        hold = threading.Event()
+        self.addCleanup(hold.set)
+        rig = Rig([function(1, "one"), function(2, "wait")],
+                  {1: echo, 2: lambda w, s, start: (w.partial(s, ["b"]), hold.wait(20), w.done(s, ["held"]))},
+                  env={"VITRINE_LIMIT_MEMORY_FREE_BYTES": str(1 << 50)}, demos=6)
+        self.addCleanup(rig.stop)
+        for number in range(4):
+            self.assertEqual(rig.post("/gradio_api/run/one", {"data": ["a"]}, demo=number)[0], 200)
+        busy = threading.Thread(target=lambda: self.assertEqual(rig.post("/gradio_api/run/wait", {"data": ["a"]}, demo=5)[0], 200))
+        busy.start()
+        deadline = time.time() + 8
+        while time.time() < deadline and len(rig.kills) < 4:
+            time.sleep(0.05)
+        self.assertEqual(rig.kills, [worker.slot for worker in rig.workers[:4]])  # in the order of their last use
+        hold.set()
+        busy.join(5)
+
+    def test_no_pressure_no_eviction(self):
+        rig = Rig([function(1, "one")], {1: echo}, env={"VITRINE_LIMIT_MEMORY_FREE_BYTES": "1"})
+        self.addCleanup(rig.stop)
+        rig.post("/gradio_api/run/one", {"data": ["a"]})
+        time.sleep(1.6)
+        self.assertEqual(rig.kills, [])
+
 
 if __name__ == "__main__":
     unittest.main()

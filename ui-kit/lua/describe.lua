@@ -124,6 +124,12 @@ function describe.parameter_names(f)
     return names
 end
 
+-- Whether a call may have partial results. Clients only report it, so a good guess is enough: the code of the
+-- handler, or of a function it closes over, has the name "yield" in it.
+local function can_yield(f)
+    return f.fn ~= nil and host.can_yield ~= nil and host.can_yield(f.fn)
+end
+
 local function dependency(f, root)
     return {
         id = f.id,
@@ -136,7 +142,7 @@ local function dependency(f, root)
         api_description = f.api_description,
         queue = f.queue,
         connection = "sse",
-        types = { generator = false, cancel = #f.cancels > 0 },
+        types = { generator = can_yield(f), cancel = #f.cancels > 0 },
         cancels = ids(f.cancels),
         trigger_mode = f.trigger_mode,
         trigger_after = or_null(f.after and f.after.id),
@@ -267,6 +273,11 @@ local function is_file(record)
     return record.entry.file == true
 end
 
+-- An input that the API description leaves out: a button, the examples. The page sends it, API callers do not.
+local function is_skipped(record)
+    return record.entry.skip_api == true and not record.entry.session
+end
+
 -- A default per input: its first value, or null where the caller must give one.
 local function defaults_of(f)
     local out = array()
@@ -286,6 +297,7 @@ local function manifest_function(f)
         state_inputs = places(f.inputs, is_session),
         state_outputs = places(f.outputs, is_session),
         file_inputs = places(f.inputs, is_file),
+        skipped_inputs = places(f.inputs, is_skipped),
         queue = f.queue,
         concurrency_limit = or_null(f.concurrency_limit),
         concurrency_id = or_null(f.concurrency_id),

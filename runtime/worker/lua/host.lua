@@ -14,6 +14,7 @@ local host = {
     partial = function(data) core.partial(json.encode(data)) end,
     context = core.context,
     parameter_names = core.parameter_names,
+    can_yield = core.can_yield,
     markdown = core.markdown,
     image_new = core.image_new,
 }

@@ -42,7 +42,9 @@ static void test_reads_everything(void **state)
     assert_true(greet->state_outputs[1]);
     assert_int_equal(greet->cancel_count, 1);
     assert_int_equal(greet->cancels[0], 2);
-    assert_int_equal(function_visible_inputs(greet), 2);
+    assert_int_equal(function_inputs_without(greet, FUNCTION_STATE), 2);
+    assert_int_equal(function_inputs_without(greet, FUNCTION_STATE | FUNCTION_FILE), 1);
+    assert_int_equal(function_inputs_without(greet, FUNCTION_SKIPPED), 3);
     function_table_release(&table);
 }
 

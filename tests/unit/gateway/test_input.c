@@ -13,7 +13,13 @@
 static const char manifest[] =
     "{\"functions\":[{\"id\":1,\"api_name\":\"f\",\"inputs\":[1,2,3,4],\"outputs\":[5],\"state_inputs\":[2],"
     "\"file_inputs\":[0],\"defaults\":[null,\"world\",null,null],\"parameter_names\":[\"image\",\"name\",\"memory\","
-    "null]}]}";
+    "null]},"
+    /* text, button, state, image; the button has a caption, the image is required */
+    "{\"id\":2,\"inputs\":[1,2,3,4],\"outputs\":[],\"state_inputs\":[2],\"skipped_inputs\":[1],\"file_inputs\":[],"
+    "\"defaults\":[null,\"Go\",null,null],\"parameter_names\":[\"text\",\"go\",\"memory\",\"image\"]},"
+    /* text, examples without a default */
+    "{\"id\":3,\"inputs\":[1,2],\"outputs\":[],\"skipped_inputs\":[1],\"defaults\":[null,null],"
+    "\"parameter_names\":[\"text\",\"examples\"]}]}";
 
 static struct function_table table;
 
@@ -31,13 +37,14 @@ static int teardown(void **state)
 }
 
 /* The worker's data for a body, or its problems. */
-static void expect(const char *body, bool named, const char *data, const char *problem)
+static void expect_of(const struct function *function, const char *body, bool named, const char *data, const char *problem)
 {
+    bool from_page = strstr(body, "\"page\"") != NULL;
     struct input input;
     struct input_result result;
     const char *sentence = NULL;
     assert_int_equal(input_parse(&input, text_from(body), &sentence), 0);
-    bool good = (named ? input_check_named : input_check)(&input, &table.functions[0], &result);
+    bool good = named ? input_check_named(&input, function, &result) : input_check(&input, function, from_page, &result);
     if (problem) {
         assert_false(good);
         assert_true(json_is_valid(buffer_view(&result.problems)));
@@ -50,6 +57,11 @@ static void expect(const char *body, bool named, const char *data, const char *p
     }
     input_result_release(&result);
     input_release(&input);
+}
+
+static void expect(const char *body, bool named, const char *data, const char *problem)
+{
+    expect_of(&table.functions[0], body, named, data, problem);
 }
 
 #define FILE_IN                                                                    \
@@ -66,6 +78,26 @@ static void test_positional(void **state)
     expect("{\"data\":[null]}", false, NULL, "\"parameter_name\":\"param_3\"");
     expect("{\"data\":[1,2,3,4,5]}", false, NULL, "More values");
     expect("{}", false, NULL, "\"parameter_name\":\"image\"");
+}
+
+/* An input that the API description leaves out never moves the others, however the caller lays its values out. */
+static void test_skipped_inputs(void **state)
+{
+    const struct function *both = &table.functions[1], *last = &table.functions[2];
+    static const char whole[] = "[\"t\",\"Go\",null,\"i\"]";
+    (void)state;
+    expect_of(both, "{\"data\":[\"t\",\"i\"]}", false, whole, NULL);             /* curl: what the description shows */
+    expect_of(both, "{\"data\":[\"t\",null,\"i\"]}", false, whole, NULL);        /* Python: null for state */
+    expect_of(both, "{\"data\":[\"t\",\"i\",null,null]}", false, whole, NULL);   /* JS: filled up behind */
+    expect_of(both, "{\"data\":[\"t\",\"Press\",null,\"i\"]}", false, "[\"t\",\"Press\",null,\"i\"]", NULL);
+    expect_of(both, "{\"page\":\"k\",\"data\":[\"t\",\"x\",null,null]}", false, "[\"t\",\"x\",null,null]", NULL);
+    expect_of(both, "{\"data\":[\"t\"]}", false, NULL, "\"parameter_name\":\"image\"");
+    expect_of(both, "{\"data\":[1,2,3,4,5]}", false, NULL, "More values");
+    expect_of(both, "{\"text\":\"t\",\"image\":\"i\"}", true, whole, NULL);
+    expect_of(both, "{\"text\":\"t\",\"image\":\"i\",\"go\":1}", true, NULL, "no parameter");
+    expect_of(last, "{\"data\":[\"t\"]}", false, "[\"t\",null]", NULL); /* no default, and still nothing is missing */
+    expect_of(last, "{\"data\":[\"t\",2]}", false, "[\"t\",2]", NULL);
+    expect_of(last, "{\"data\":[]}", false, NULL, "\"parameter_name\":\"text\"");
 }
 
 static void test_named(void **state)
@@ -101,7 +133,7 @@ static void test_handles_are_collected(void **state)
     const char *sentence;
     (void)state;
     assert_int_equal(input_parse(&input, TEXT("{\"data\":[[" FILE_IN "," FILE_IN "],\"a\",null,4]}"), &sentence), 0);
-    assert_true(input_check(&input, &table.functions[0], &result));
+    assert_true(input_check(&input, &table.functions[0], false, &result));
     assert_int_equal(result.files.count, 2);
     assert_string_equal(result.files.handles[1], "/f/ab/x.png");
     input_result_release(&result);
@@ -126,11 +158,12 @@ static void test_members(void **state)
     (void)state;
     assert_int_equal(input_parse(&input,
                                  TEXT("{\"data\":[1],\"event_data\":{\"index\":2},\"fn_index\":3,\"trigger_id\":9,"
-                                      "\"session_hash\":\"j27\",\"unknown\":[]}"),
+                                      "\"session_hash\":\"j27\",\"page\":\"abc\",\"unknown\":[]}"),
                                  &sentence),
                      0);
     assert_int_equal(input.fn_index, 3);
     assert_true(text_equal(input.session, TEXT("j27")));
+    assert_true(text_equal(input.page, TEXT("abc")));
     assert_true(text_equal(input.event_data->raw, TEXT("{\"index\":2}")));
     assert_true(text_equal(input.trigger_id->raw, TEXT("9")));
     input_release(&input);
@@ -157,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_positional), cmocka_unit_test(test_named),
+        cmocka_unit_test(test_skipped_inputs),
         cmocka_unit_test(test_files),      cmocka_unit_test(test_handles_are_collected),
         cmocka_unit_test(test_too_many_files), cmocka_unit_test(test_members),
         cmocka_unit_test(test_refused_bodies),

@@ -179,12 +179,15 @@ export class Session {
     private readonly http: Http,
     readonly hash: string,
     private readonly clock: Clock = realClock,
+    /** What the page was given and API clients never see: functions that are private answer only to it. */
+    private readonly pageKey?: string,
   ) {}
 
   /** Starts a call. Resolves with its id once the server took it, with null when it refused (the listener was told). */
   async join(request: JoinRequest, listener: Listener): Promise<string | null> {
     const { dependency, data, eventData, triggerId } = request;
-    const body = { data, event_data: eventData, fn_index: dependency.id, trigger_id: triggerId, session_hash: this.hash };
+    const page = this.pageKey ? { page: this.pageKey } : {};
+    const body = { data, event_data: eventData, fn_index: dependency.id, trigger_id: triggerId, session_hash: this.hash, ...page };
     if (dependency.queue === false) return this.callDirectly(dependency, body, listener);
     this.joining++;
     try {

@@ -39,7 +39,8 @@ export class Page implements Surface {
     private readonly sink: ToastSink,
   ) {
     this.http = new Http(this.base, config.api_prefix ?? "/gradio_api");
-    this.session = new Session(this.http, newSessionHash());
+    const pageKey = document.getElementById("vt-config")?.dataset["page"];
+    this.session = new Session(this.http, newSessionHash(), undefined, pageKey);
     this.runner = new Runner(config, this.session, this);
     resolveInteractive(config);
     for (const component of config.components) this.components.set(component.id, component);
