@@ -14,7 +14,7 @@ isolated_mirror() {
 isolated_open() {
     local suite=$1 kind=${2:-deb} keys=/usr/share/keyrings/debian-archive-keyring.gpg
     [ -f $keys ] || die "$keys is missing: install debian-archive-keyring"
-    isolated=$deps/apt/$suite-$kind
+    isolated=$deps/apt/$suite-$kind # $deps is of one architecture
     mkdir -p "$isolated/lists/partial" "$isolated/cache/archives/partial" "$isolated/etc"
     : >"$isolated/status"
     echo "$kind [signed-by=$keys] $(isolated_mirror) $suite main" >"$isolated/etc/sources.list"
@@ -24,7 +24,8 @@ isolated_open() {
 isolated_apt() {
     local sandbox=()
     [ "$(id -u)" != 0 ] || sandbox=(-o APT::Sandbox::User=root)
-    apt-get "${sandbox[@]}" -o Dir::Etc::sourcelist="$isolated/etc/sources.list" -o Dir::Etc::sourceparts=- \
+    apt-get "${sandbox[@]}" -o APT::Architecture="$arch" -o APT::Architectures::="$arch" \
+        -o Dir::Etc::sourcelist="$isolated/etc/sources.list" -o Dir::Etc::sourceparts=- \
         -o Dir::Etc::preferences=- -o Dir::Etc::preferencesparts=- \
         -o Dir::State::lists="$isolated/lists" -o Dir::State::status="$isolated/status" \
         -o Dir::Cache="$isolated/cache" -o Acquire::Languages=none -o Acquire::Retries=3 "$@"

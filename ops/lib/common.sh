@@ -2,8 +2,16 @@
 # Progress goes to standard error as "[ 12.3s] words", so that standard output stays for answers.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+# VITRINE_ARCH=arm64 prepares a cross build: what is fetched then goes into a folder of its own.
+own_arch=$(dpkg --print-architecture)
+arch=${VITRINE_ARCH:-$own_arch}
 deps=$root/build/deps
-started_ms=$(($(date +%s%N) / 1000000))
+[ "$arch" = "$own_arch" ] || deps=$deps-$arch
+
+# A script that another one started goes on with its clock.
+started_ms=${VITRINE_STARTED_MS:-$(($(date +%s%N) / 1000000))}
+export VITRINE_STARTED_MS=$started_ms
 
 elapsed_ms() { echo $(($(date +%s%N) / 1000000 - started_ms)); }
 
@@ -54,6 +62,15 @@ as_root() {
 }
 
 debian_major() { (. /etc/os-release && echo "${VERSION_ID:-0}"); }
+
+# The folder below /usr/lib that holds the libraries of the architecture that is built for.
+multiarch() {
+    case $arch in
+        amd64) echo x86_64-linux-gnu ;;
+        arm64) echo aarch64-linux-gnu ;;
+        *) die "this runs on amd64 and arm64, not on $arch" ;;
+    esac
+}
 
 # npm_install FOLDER: exactly what its lock file says, no package's own scripts, nothing when it is already there.
 npm_install() {

@@ -242,17 +242,40 @@ def suite_fuzz(long):
     return rows or [("failed", "fuzz", "there is no fuzz target")]
 
 
+def benchmarks():
+    """Every executable file of tests/bench; what they share and the programs they build are none."""
+    return [source for source in files("tests/bench", "*") if os.path.isfile(source) and os.access(source, os.X_OK)]
+
+
+def machine():
+    """What the figures were measured on, and what else it was doing."""
+    with open("/proc/cpuinfo") as text:
+        model = re.search(r"^model name\s*: (.*)$", text.read(), re.M)
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return f"{os.cpu_count()} x {model[1] if model else os.uname().machine}, Linux {os.uname().release}, load average {load}"
+
+
 def suite_bench(long):
-    problem = build("release")
+    """Runs every benchmark on a release build and prints one table. A missed aim fails nothing; a figure without a value does."""
+    problem = build("release") or build("release", "bench-tools")
     if problem:
         return [problem]
-    rows = []
-    for source in files("tests/bench", "bench_*"):
-        command = [sys.executable, source] if source.endswith(".py") else ["node", source] if source.endswith(".mjs") else [source]
-        status, output = run(os.path.basename(source), command, 900, env=environment("release"))
+    sys.path.insert(0, path("tests", "bench"))
+    import figures
+    rows, measured, before = [], os.path.join(LOGS, "figures.json"), machine()
+    env = {**environment("release"), "VITRINE_FIGURES": measured}
+    for source in benchmarks():
+        name = os.path.basename(source)
+        say(name)
+        status, output = run(name, [source] if not source.endswith(".py") else [sys.executable, source], 900, env=env)
         print(output.rstrip(), flush=True)
-        rows.append(("passed" if status == 0 else "failed", os.path.basename(source), tail(output) if status else ""))
-    return rows or [("failed", "bench", "there is no benchmark")]
+        rows.append(("passed" if status == 0 else "failed", name, tail(output) if status else ""))
+    found = []
+    if os.path.exists(measured):
+        with open(measured) as lines:
+            found = [json.loads(line) for line in lines]
+    print("\n" + "\n".join(figures.lines_of(found)) + f"\n\nbefore: {before}\nafter:  {machine()}\n", flush=True)
+    return rows + [("failed", name, "no benchmark measured it; tests/bench/figures.txt lists it") for name in figures.missing(found)]
 
 
 def suite_bare(long):

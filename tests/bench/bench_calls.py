@@ -6,7 +6,6 @@ address; the worker's idle time for the wakes. Both ends run on this machine and
 import json
 import os
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,11 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "proc"))
 from calls_rig import RealRig  # noqa: E402
+from figures import figure, median, percentile  # noqa: E402
+from product import children, compile_tool  # noqa: E402
+
+ROUNDS, SECONDS, WAKES, TRIPS = 3, 3, 330, 3000
+RAISED = "requests and joins per address"
 
 
 class Raw:
@@ -48,20 +52,25 @@ class Raw:
         return took
 
 
-def percent(values, share):
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))] * 1000
+def wait_asleep(rig, count):
+    """Until the zygote has no more processes than it had before the first call."""
+    until = time.monotonic() + 5
+    while len(children(rig.zygote_process.pid)) > count:
+        if time.monotonic() > until:
+            raise AssertionError("the worker does not go to sleep")
+        time.sleep(0.005)
 
 
 def measure_wakes(rig, count):
-    times = []
+    times, before = [], len(children(rig.zygote_process.pid))
     for i in range(count):
         raw = Raw(rig, f"wake{i}")
         raw.open_stream()
-        time.sleep(0.06)  # the worker of the call before has gone to sleep
+        wait_asleep(rig, before)
         times.append(raw.call())
         raw.post.close()
         raw.stream.close()
-    return times
+    return times[count // 10:]  # the first ones warm up
 
 
 def measure_round_trips(rig, count):
@@ -72,29 +81,38 @@ def measure_round_trips(rig, count):
 
 
 def load(rig, tool, sessions, mode):
-    command = [tool, str(rig.port), rig.base, "1", str(sessions), "4", mode]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    command = [tool, str(rig.port), rig.base, "1", str(sessions), str(SECONDS), mode]
+    row = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert row["failures"] == 0, row
+    return row
+
+
+def tell_times(name, times):
+    """Median and 99th percentile under the figure's name, in milliseconds."""
+    for percent in (50, 99):
+        figure(f"{name}_p{percent}", percentile(times, percent) * 1000, f"{len(times)} of them", RAISED)
+
+
+def tell_rate(name, rig, tool, sessions, mode):
+    load(rig, tool, sessions, mode)  # warms up
+    rows = [load(rig, tool, sessions, mode) for _ in range(ROUNDS)]
+    late = median(row["p99_us"] for row in rows) / 1000
+    figure(name, median(row["per_second"] for row in rows), f"p99 {late:.1f} ms; rounds "
+           + ", ".join(f"{row['per_second']:,.0f}" for row in rows), RAISED)
 
 
 def main():
     demo = os.path.join(HERE, "demos", "echo")
     with tempfile.TemporaryDirectory() as folder:
-        tool = os.path.join(folder, "calls_load")
-        subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", tool, os.path.join(HERE, "calls_load.c")], check=True)
+        tool = compile_tool(folder, "calls_load")
         rig = RealRig(demo, env={"VITRINE_LIMIT_WORKER_IDLE_MS": "20"})
-        wakes = measure_wakes(rig, 200)
+        tell_times("wake", measure_wakes(rig, WAKES))
         rig.stop()
         rig = RealRig(demo)
-        trips = measure_round_trips(rig, 3000)
-        print(f"wake, join → handler's value    p50 {percent(wakes, .5):6.2f} ms   p99 {percent(wakes, .99):6.2f} ms   (aim 2 / 5)")
-        print(f"round trip, awake, one visitor  p50 {percent(trips, .5):6.2f} ms   p99 {percent(trips, .99):6.2f} ms   (aim 0.5)")
-        for mode, sessions, aim in (("join", 1, ""), ("join", 64, "(aim 20000)"), ("run", 64, ""), ("run", 500, "")):
-            row = load(rig, tool, sessions, mode)
-            assert row["failures"] == 0, row
-            print(f"{mode:4} {sessions:4} visitors: {row['per_second']:8.0f} calls/s   p50 {row['p50_us'] / 1000:6.2f} ms   "
-                  f"p99 {row['p99_us'] / 1000:6.2f} ms   {aim}")
+        tell_times("round_trip", measure_round_trips(rig, TRIPS))
+        tell_rate("join_64", rig, tool, 64, "join")
+        tell_rate("run_500", rig, tool, 500, "run")
         rig.stop()
-    print(f"load average while measuring: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ Servers share one core and the load generator has the other, as long as there ar
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "proc"))
 from calls_rig import RealRig  # noqa: E402
+from figures import figure, median  # noqa: E402
+from product import compile_tool  # noqa: E402
 
 ROUNDS, SECONDS = 5, 2
 NGINX = """
@@ -36,12 +37,6 @@ http {{
 """
 
 
-def build(folder, name):
-    out = os.path.join(folder, name)
-    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", out, os.path.join(HERE, name + ".c")], check=True)
-    return out
-
-
 def pin(process, core):
     """The process, its threads and its children."""
     if os.cpu_count() < 2:
@@ -54,7 +49,7 @@ def pin(process, core):
 
 def start_nginx(folder):
     port = 20000 + os.getpid() % 20000
-    backend = subprocess.Popen([build(folder, "unix_backend"), os.path.join(folder, "backend.sock")])
+    backend = subprocess.Popen([compile_tool(folder, "unix_backend"), os.path.join(folder, "backend.sock")])
     conf = os.path.join(folder, "nginx.conf")
     with open(conf, "w", encoding="utf-8") as file:
         file.write(NGINX.format(folder=folder, port=port, user="user root;" if os.getuid() == 0 else ""))
@@ -78,7 +73,7 @@ def main():
         sys.exit("nginx is not installed: ops/packages names it for the benchmarks")
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
-        tool = build(folder, "calls_load")
+        tool = compile_tool(folder, "calls_load")
         port, others = start_nginx(folder)
         rig = RealRig(os.path.join(HERE, "demos", "echo"), env={"VITRINE_LIMIT_CONNECTIONS_PER_ADDRESS": "5000"})
         rig.post("/gradio_api/run/echo", {"data": ["a"]})
@@ -86,19 +81,17 @@ def main():
         pin(rig.zygote_process, 0)
         try:
             for connections in (64, 1000):
-                ours, theirs = [], []
-                for _ in range(ROUNDS):
-                    ours.append(load(tool, rig.port, rig.base, connections))
-                    theirs.append(load(tool, port, "/", connections))
-                rates = [statistics.median(row["per_second"] for row in rows) for rows in (ours, theirs)]
-                late = [statistics.median(row["p99_us"] for row in rows) / 1000 for rows in (ours, theirs)]
-                print(f"{connections:5} connections: a demo's worker {rates[0]:7.0f}/s (p99 {late[0]:6.1f} ms), nginx → Unix socket "
-                      f"{rates[1]:7.0f}/s (p99 {late[1]:6.1f} ms): {rates[0] / rates[1]:.2f} ×   (aim 1.5)")
+                # The first round warms up.
+                rounds = [(load(tool, rig.port, rig.base, connections), load(tool, port, "/", connections))
+                          for _ in range(1 + ROUNDS)][1:]
+                ours, theirs = (median(row["per_second"] for row in rows) for rows in zip(*rounds))
+                late, their_late = (median(row["p99_us"] for row in rows) / 1000 for rows in zip(*rounds))
+                figure(f"run_vs_nginx_{connections}", ours / theirs, f"a demo's worker {ours:,.0f}/s (p99 {late:.1f} ms), nginx → Unix "
+                       f"socket {theirs:,.0f}/s (p99 {their_late:.1f} ms)", "connections, requests and joins per address")
         finally:
             rig.stop()
             for process in others:
                 process.terminate()
-    print(f"load average while measuring: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """A demo's page and its static files from the gateway against nginx serving the same bytes, in the same run.
 
 usage: VITRINE_BIN=<build>/bin python3 tests/bench/http_static.py [--seconds 3] [--rounds 3]
@@ -17,6 +18,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "proc"))
+from figures import figure  # noqa: E402
 from http_rig import HttpRig  # noqa: E402
 
 NO_LIMITS = {f"VITRINE_LIMIT_{name}": "0" for name in ("REQUESTS_PER_SECOND", "CONNECTIONS_PER_ADDRESS", "JOINS_PER_SECOND")}
@@ -130,7 +132,12 @@ def main():
     for name, rounds in rows.items():
         ours, our_cpu, theirs, their_cpu = (statistics.median(column) for column in zip(*rounds))
         print(f"{name:22} {ours:13,.0f} {our_cpu:7.1f} {theirs:12,.0f} {their_cpu:7.1f} {ours / theirs:6.2f} {their_cpu / our_cpu:7.2f}")
-    print(f"idle keep-alive connection: {memory_per_connection(rig):.0f} bytes of the gateway's memory (aim 500)")
+    raised = "requests, connections and joins per address"
+    for target, name in (("demo page", "page_vs_nginx"), ("index.html 4 KB", "static_vs_nginx")):
+        ours, our_cpu, theirs, their_cpu = (statistics.median(column) for column in zip(*rows[target]))
+        figure(name, ours / theirs, f"{ours:,.0f}/s against {theirs:,.0f}/s, one core each way; by processor time {their_cpu / our_cpu:.2f} x",
+               raised)
+    figure("idle_connection", memory_per_connection(rig), "5,000 connections, each after one answer", raised)
     nginx.stop()
     rig.stop()
 
