@@ -16,6 +16,7 @@
 #include "gateway/headers.h"
 #include "gateway/limit.h"
 #include "gateway/metrics.h"
+#include "gateway/pool.h"
 #include "runtime/base/bounds.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
@@ -242,10 +243,12 @@ int gateway_start(struct gateway *gateway)
     }
     gateway->site_headers = write_lines(gateway, HEADERS_SITE);
     gateway->file_headers = write_lines(gateway, HEADERS_SITE_FILE);
+    gateway->demo_file_headers = write_lines(gateway, HEADERS_DEMO_FILE);
     gateway->asset_headers = write_lines(gateway, HEADERS_ASSET);
     gateway->path_headers = write_lines(gateway, HEADERS_PATH);
     gateway->worker_idle_ms = (uint32_t)limit_environment("WORKER_IDLE_MS", BOUNDS_WORKER_IDLE_MS);
     gateway->worker_limit = (uint32_t)limit_environment("WORKERS", BOUNDS_WORKERS);
+    gateway->pool = pool_new(gateway);
     open_assets(gateway);
     set_connection_limit(gateway);
     gateway->limits = limit_new();
@@ -312,6 +315,7 @@ void gateway_release(struct gateway *gateway)
     for (enum gateway_peer peer = 0; peer < GATEWAY_PEER_COUNT; peer++)
         loop_channel_detach(gateway->loop, *peer_slot(gateway, peer));
     gateway->store = gateway->zygote = gateway->infer = NULL;
+    pool_free(gateway->pool);
     forward_free(gateway->forward);
     demo_table_release(&gateway->demos);
     identity_table_release(&gateway->identities);
@@ -323,6 +327,7 @@ void gateway_release(struct gateway *gateway)
     site_release(&gateway->site);
     free(gateway->site_headers);
     free(gateway->file_headers);
+    free(gateway->demo_file_headers);
     free(gateway->asset_headers);
     free(gateway->path_headers);
     free(gateway->config.host);

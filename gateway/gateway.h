@@ -43,7 +43,9 @@ struct gateway {
     struct metrics *metrics;
     struct access *access;
     struct calls *calls;          /* the call path's own */
-    char *site_headers, *file_headers, *asset_headers, *path_headers; /* owned: lines by surface, headers.h */
+    struct pool *pool;            /* owned: locked processes that wait for a demo */
+    /* Owned: lines by surface, headers.h. */
+    char *site_headers, *file_headers, *demo_file_headers, *asset_headers, *path_headers;
     struct gateway_link links[GATEWAY_PEER_COUNT];
     struct http_limits http_limits;
     int listeners[8];             /* until the start: not accepting yet; -1 ends the list */

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/calls.h"
 #include "gateway/gateway.h"
+#include "gateway/pool.h"
 #include "gateway/report.h"
 #include "gateway/worker.h"
 #include "runtime/base/bounds.h"
@@ -37,6 +39,8 @@ static void process_free(struct process *process)
     struct calls *calls = process->calls;
     struct message_infer_window_gone gone = {.slot = process->slot};
     map_remove_u64(&calls->slots, process->slot);
+    if (process->pooled)
+        pool_lose(calls->gateway->pool, process);
     list_remove(&process->in_greedy);
     loop_channel_detach(calls->gateway->loop, process->channel);
     if (process->window_fd >= 0 && calls->gateway->infer)
@@ -108,6 +112,10 @@ static void on_message(void *context, struct message_in *in)
     struct process *process = context;
     struct worker *worker = process->worker;
     charge(process, in->body.length);
+    if (process->pooled && in->type == MESSAGE_worker_locked && list_is_empty(&process->in_pool)) {
+        pool_add(process->calls->gateway->pool, process);
+        return;
+    }
     if (worker && !report_message(worker, in))
         worker_kill(worker, "it broke the rules of its sandbox");
 }
@@ -145,15 +153,40 @@ static bool find_slot(struct calls *calls, uint32_t *ret_slot)
     return true;
 }
 
+/* With the bundle the process is for this demo and maps it before its lock-down; without, it is for the pool. */
 static int send_spawn(struct process *process, int socket_fd, int page_fd)
 {
-    struct gateway *gateway = process->calls->gateway;
+    struct channel *zygote = process->calls->gateway->zygote;
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
-    struct message_zygote_spawn spawn = {.slot = process->slot,
-                                         .heap_mib = (uint32_t)((process->worker->budget.heap_bytes + (1u << 20) - 1) >> 20)};
-    int fds[] = {process->worker->release->bundle_fd, socket_fd, process->window_fd, page_fd};
+    int fds[] = {-1, socket_fd, process->window_fd, page_fd};
+    if (!process->worker) {
+        message_zygote_pool_pack(&body, &(struct message_zygote_pool){process->slot});
+        return channel_send(zygote, MESSAGE_zygote_pool, 0, buffer_view(&body), fds + 1, MEMORY_COUNT(fds) - 1);
+    }
+    struct message_zygote_spawn spawn = {
+        .slot = process->slot, .heap_mib = (uint32_t)((process->worker->budget.heap_bytes + (1u << 20) - 1) >> 20)};
+    fds[0] = process->worker->release->bundle_fd;
     message_zygote_spawn_pack(&body, &spawn);
-    return channel_send(gateway->zygote, MESSAGE_zygote_spawn, 0, buffer_view(&body), fds, MEMORY_COUNT(fds));
+    return channel_send(zygote, MESSAGE_zygote_spawn, 0, buffer_view(&body), fds, MEMORY_COUNT(fds));
+}
+
+/* The one descriptor that ever passes to a process after its fork. The channel takes none from it, before or after:
+ * only this packet is sent with them, at once, into a socket that is empty. */
+static int send_bundle(struct process *process)
+{
+    struct channel *channel = process->channel;
+    struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
+    struct stat status;
+    int fd = process->worker->release->bundle_fd;
+    if (!channel || fstat(fd, &status) < 0)
+        return ERROR_CLOSED;
+    message_worker_bundle_pack(&body, &(struct message_worker_bundle){(uint64_t)status.st_size});
+    channel->flags |= CHANNEL_FDS;
+    int result = channel_send(channel, MESSAGE_worker_bundle, 0, buffer_view(&body), &fd, 1);
+    if (result == 0)
+        result = channel_flush(channel);
+    channel->flags &= ~(unsigned)CHANNEL_FDS;
+    return result;
 }
 
 void process_share_window(struct process *process)
@@ -186,9 +219,8 @@ static int set_up(struct process *process)
     return send_spawn(process, socket_fd, page_fd);
 }
 
-struct process *process_start(struct worker *worker)
+static struct process *start_new(struct calls *calls, struct worker *worker)
 {
-    struct calls *calls = worker->calls;
     struct process *process;
     uint32_t slot;
     if (!calls->gateway->zygote || !find_slot(calls, &slot))
@@ -196,18 +228,39 @@ struct process *process_start(struct worker *worker)
     process = MEMORY_NEW(struct process);
     process->calls = calls;
     process->worker = worker;
+    process->pooled = !worker;
     process->slot = slot;
     process->window_fd = -1;
     process->used_since_ms = clock_now_ms();
     list_init(&process->in_greedy);
+    list_init(&process->in_pool);
     process->woken_us = clock_now_us();
     map_set_u64(&calls->slots, slot, process);
     if (set_up(process) < 0) {
+        process->pooled = false; /* it never was in the pool's books */
         process_free(process);
         return NULL;
     }
     process_share_window(process);
     return process;
+}
+
+bool process_start_pooled(struct calls *calls)
+{
+    return start_new(calls, NULL) != NULL;
+}
+
+struct process *process_start(struct worker *worker)
+{
+    struct process *process;
+    while ((process = pool_take(worker->calls->gateway->pool)) != NULL) {
+        process->worker = worker;
+        process->woken_us = clock_now_us();
+        if (send_bundle(process) == 0)
+            return process;
+        process_kill(process); /* it died in the pool, and we have not heard of it yet */
+    }
+    return start_new(worker->calls, worker);
 }
 
 void process_kill(struct process *process)
@@ -293,6 +346,7 @@ void process_lose_all(struct calls *calls)
     struct worker *worker;
     list_init(&lost);
     map_each(&calls->slots, visit_lose, &lost);
+    pool_begin(calls->gateway->pool);
     while ((worker = LIST_FIRST(&lost, struct worker, in_idle)) != NULL) {
         list_remove(&worker->in_idle);
         worker_lost(worker, "the process that starts demos was restarted", 0);

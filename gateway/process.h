@@ -28,14 +28,19 @@ struct process {
     int window_fd;               /* owned: the tensor window */
     uint64_t woken_us;
     struct watch watch;
+    bool pooled;                 /* the pool's: locked or on the way, and without a demo */
+    struct list in_pool;         /* those that can be taken */
     uint64_t used_bytes, used_since_ms; /* what it has sent, against what it may send in that time */
     uint64_t greedy_until_ms;
     bool paused;                 /* far too much: nothing is read from it */
     struct list in_greedy;       /* it sent more than its share: its calls get no credit for a while */
 };
 
-/* Asks the zygote for a process. NULL: the zygote is away, or BOUNDS_WORKERS slots are taken. */
+/* A process for this worker: one of the pool, or a new one from the zygote. NULL: the zygote is away, or
+ * BOUNDS_WORKERS slots are taken. */
 struct process *process_start(struct worker *worker);
+/* A process without a worker, for the pool. false: as above. */
+bool process_start_pooled(struct calls *calls);
 /* Kills it and lets go of it: the worker hears nothing more. */
 void process_kill(struct process *process);
 

@@ -31,6 +31,7 @@ enum {
     ZYGOTE_CONTROL_FD = 3,
     ZYGOTE_SESSION_FD = 3,
     ZYGOTE_EXIT_MAP = 89,
+    ZYGOTE_WARM_BYTES = 96 << 10,   /* about what the smallest demo uses until its first answer */
     ZYGOTE_BESIDE_BYTES = 64 << 20, /* pictures and messages, which are not in the Lua heap */
 };
 
@@ -46,6 +47,7 @@ struct zygote {
     int signal_fd;
     struct lockdown_zygote lockdown;
     struct state state;
+    size_t heap_bytes; /* the most that a worker may have: VITRINE_LIMIT_WORKER_HEAP_BYTES */
     struct zygote_child children[BOUNDS_WORKERS];
 };
 
@@ -57,16 +59,29 @@ static void *zygote_map(int fd, int protection, int flags, size_t length)
     return address == MAP_FAILED ? NULL : address;
 }
 
-/* Everything the worker will ever see of the world is mapped here, before the doors close. */
-static int zygote_map_all(struct worker *worker, const int fds[4])
+extern const char __executable_start[], __etext[]; /* the linker's */
+
+/* Time that the wake does not have, a waiting worker has: it touches what every demo will. Text pages are the page
+ * cache's, they cost page tables only; the arena's first pages are its own. */
+static void zygote_warm_up(struct state *state)
+{
+    uintptr_t first = (uintptr_t)__executable_start & ~(uintptr_t)4095, last = (uintptr_t)__etext;
+
+    (void)!madvise((void *)first, last - first, MADV_POPULATE_READ);
+    arena_populate(&state->arena, ZYGOTE_WARM_BYTES);
+}
+
+/* Everything the worker will ever see of the world is mapped before the doors close; of a pooled one, everything but
+ * the bundle (bundle_fd is -1). */
+static int zygote_map_all(struct worker *worker, int bundle_fd, const int fds[3])
 {
     struct stat window;
 
-    if (bundle_map(&worker->bundle, fds[0]) < 0 || fstat(fds[2], &window) < 0)
+    if ((bundle_fd >= 0 && bundle_map(&worker->bundle, bundle_fd) < 0) || fstat(fds[1], &window) < 0)
         return ERROR_SYSTEM;
     worker->window.length = (size_t)window.st_size;
-    worker->window.base = zygote_map(fds[2], PROT_READ | PROT_WRITE, MAP_SHARED, worker->window.length);
-    worker->page = zygote_map(fds[3], PROT_READ | PROT_WRITE, MAP_SHARED, CONTROL_PAGE_BYTES);
+    worker->window.base = zygote_map(fds[1], PROT_READ | PROT_WRITE, MAP_SHARED, worker->window.length);
+    worker->page = zygote_map(fds[2], PROT_READ | PROT_WRITE, MAP_SHARED, CONTROL_PAGE_BYTES);
     return worker->window.base && worker->page ? 0 : ERROR_SYSTEM;
 }
 
@@ -76,30 +91,65 @@ static size_t zygote_reserved(const struct state *state)
     return (size_t)(state->arena.end - state->arena.base);
 }
 
-static _Noreturn void zygote_become_worker(struct zygote *zygote, const struct message_zygote_spawn *spawn,
-                                           const int fds[4])
+static void zygote_take_bundle(void *context, struct message_in *in)
+{
+    struct worker *worker = context;
+    struct message_worker_bundle message;
+
+    if (in->type != MESSAGE_worker_bundle || message_worker_bundle_unpack(&message, in->body) < 0)
+        _exit(STATE_EXIT_PROTOCOL);
+    /* Read-only and by its exact length: the filter knows this mmap and no other of a file. */
+    void *data = message.length > 0 && message.length <= BOUNDS_BUNDLE_BYTES
+                     ? zygote_map(in->fds[0], PROT_READ, MAP_PRIVATE, (size_t)message.length)
+                     : NULL;
+    if (!data)
+        _exit(ZYGOTE_EXIT_MAP);
+    worker->bundle = (struct bundle){.data = data, .length = (size_t)message.length};
+}
+
+/* A pooled worker waits here, locked, for the demo it will run. The packet with the descriptor comes alone, so
+ * nothing of the demo is read before the final filter is on; only then the bundle's first byte is looked at. */
+static void zygote_await_bundle(struct zygote *zygote, struct worker *worker)
+{
+    channel_send_worker_locked(&worker->channel, 0, &(struct message_worker_locked){0});
+    if (channel_flush(&worker->channel) < 0)
+        _exit(STATE_EXIT_CLOSED);
+    worker->channel.flags |= CHANNEL_FDS;
+    if (channel_receive(&worker->channel, zygote_take_bundle, worker) < 0)
+        _exit(STATE_EXIT_CLOSED);
+    worker->channel.flags &= ~(unsigned)CHANNEL_FDS;
+    lockdown_worker_seal(&zygote->lockdown);
+    if (bundle_open(&worker->bundle, worker->bundle.data, worker->bundle.length) < 0)
+        _exit(ZYGOTE_EXIT_MAP);
+}
+
+/* In the new process. `fds`: session socket, tensor window, control page. */
+static _Noreturn void zygote_become_worker(struct zygote *zygote, uint32_t slot, int bundle_fd, const int fds[3])
 {
     static struct worker worker;
-    size_t heap = spawn->heap_mib ? (size_t)spawn->heap_mib << 20 : BOUNDS_WORKER_HEAP_BYTES;
-    int flags = fcntl(fds[1], F_GETFL);
+    int flags = fcntl(fds[0], F_GETFL);
     sigset_t none;
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     worker.state = &zygote->state;
-    zygote->state.heap_limit = heap;
-    if (zygote_map_all(&worker, fds) < 0 || slice_init(&worker) < 0 || flags < 0 ||
-        fcntl(fds[1], F_SETFL, flags & ~O_NONBLOCK) < 0)
+    if (zygote_map_all(&worker, bundle_fd, fds) < 0 || slice_init(&worker) < 0 || flags < 0 ||
+        fcntl(fds[0], F_SETFL, flags & ~O_NONBLOCK) < 0)
         _exit(ZYGOTE_EXIT_MAP);
     struct lockdown_worker lockdown = {
         .zygote = &zygote->lockdown,
-        .slot = spawn->slot,
-        .session_fd = fds[1],
+        .slot = slot,
+        .session_fd = fds[0],
         .data_bytes = zygote_reserved(&zygote->state) + ZYGOTE_BESIDE_BYTES,
         .cpu_seconds = 24 * 3600,
+        .pooled = bundle_fd < 0,
     };
+    if (bundle_fd < 0)
+        zygote_warm_up(&zygote->state);
     lockdown_worker(&lockdown);
     channel_init(&worker.channel, ZYGOTE_SESSION_FD, ROLE_WORKER, ROLE_GATEWAY, CHANNEL_BLOCKING);
+    if (bundle_fd < 0)
+        zygote_await_bundle(zygote, &worker);
     worker_run(&worker);
 }
 
@@ -111,30 +161,48 @@ static void zygote_report(struct zygote *zygote, uint32_t slot, uint32_t exit_co
         channel_send_zygote_exited(&zygote->gateway, 0, &(struct message_zygote_exited){slot, exit_code});
 }
 
-static void zygote_spawn(struct zygote *zygote, struct message_in *in)
+/* `bundle_fd` -1: for the pool. */
+static void zygote_fork(struct zygote *zygote, uint32_t slot, int bundle_fd, const int fds[3])
 {
-    struct message_zygote_spawn spawn;
     int pidfd = -1;
 
-    if (message_zygote_spawn_unpack(&spawn, in->body) < 0)
-        return;
-    if (spawn.slot >= BOUNDS_WORKERS || zygote->children[spawn.slot].pid != 0) {
-        log_warning("spawn for slot %u, which is not free", spawn.slot);
-        zygote_report(zygote, spawn.slot, 255);
+    if (slot >= BOUNDS_WORKERS || zygote->children[slot].pid != 0) {
+        log_warning("spawn for slot %u, which is not free", slot);
+        zygote_report(zygote, slot, 255);
         return;
     }
     struct clone_args arguments = {
         .flags = CLONE_NEWPID | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD};
     pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
     if (pid == 0)
-        zygote_become_worker(zygote, &spawn, in->fds);
+        zygote_become_worker(zygote, slot, bundle_fd, fds);
     if (pid < 0) {
         log_error("a worker could not be started: %s", strerror(errno));
-        zygote_report(zygote, spawn.slot, 255);
+        zygote_report(zygote, slot, 255);
         return;
     }
-    zygote->children[spawn.slot] = (struct zygote_child){pid, pidfd};
-    channel_send_zygote_spawned(&zygote->gateway, 0, &(struct message_zygote_spawned){spawn.slot, (uint32_t)pid});
+    zygote->children[slot] = (struct zygote_child){pid, pidfd};
+    channel_send_zygote_spawned(&zygote->gateway, 0, &(struct message_zygote_spawned){slot, (uint32_t)pid});
+}
+
+static void zygote_spawn(struct zygote *zygote, struct message_in *in)
+{
+    struct message_zygote_spawn spawn;
+
+    if (message_zygote_spawn_unpack(&spawn, in->body) < 0)
+        return;
+    /* In the parent, for the child: a copy-on-write page less there. */
+    zygote->state.heap_limit = spawn.heap_mib ? (size_t)spawn.heap_mib << 20 : zygote->heap_bytes;
+    zygote_fork(zygote, spawn.slot, in->fds[0], in->fds + 1);
+    zygote->state.heap_limit = zygote->heap_bytes;
+}
+
+static void zygote_pool(struct zygote *zygote, struct message_in *in)
+{
+    struct message_zygote_pool pool;
+
+    if (message_zygote_pool_unpack(&pool, in->body) == 0)
+        zygote_fork(zygote, pool.slot, -1, in->fds);
 }
 
 static void zygote_kill(struct zygote *zygote, struct message_in *in)
@@ -150,6 +218,8 @@ static void zygote_gateway_message(void *context, struct message_in *in)
 {
     if (in->type == MESSAGE_zygote_spawn)
         zygote_spawn(context, in);
+    else if (in->type == MESSAGE_zygote_pool)
+        zygote_pool(context, in);
     else if (in->type == MESSAGE_zygote_kill)
         zygote_kill(context, in);
 }
@@ -271,6 +341,17 @@ static void zygote_control_message(void *context, struct message_in *in)
     }
 }
 
+/* The gateway reads the same variable for what it allows; the arena is reserved for it once, here. */
+static size_t zygote_heap_bytes(void)
+{
+    const char *given = getenv("VITRINE_LIMIT_WORKER_HEAP_BYTES");
+    uint64_t bytes;
+
+    return given && text_to_u64(text_from(given), &bytes) == 0 && bytes >= 4u << 20 && bytes <= UINT32_MAX
+               ? (size_t)bytes
+               : BOUNDS_WORKER_HEAP_BYTES;
+}
+
 static int zygote_prepare(struct zygote *zygote)
 {
     sigset_t set;
@@ -282,7 +363,8 @@ static int zygote_prepare(struct zygote *zygote)
     zygote->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     fd_set_nonblocking(ZYGOTE_CONTROL_FD);
     channel_init(&zygote->control, ZYGOTE_CONTROL_FD, ROLE_ZYGOTE, ROLE_LAUNCHER, CHANNEL_FDS);
-    state_init(&zygote->state, BOUNDS_WORKER_HEAP_BYTES);
+    zygote->heap_bytes = zygote_heap_bytes();
+    state_init(&zygote->state, zygote->heap_bytes);
     state_require(&zygote->state, "ui");
     state_require(&zygote->state, "ai");
     state_settle(&zygote->state);

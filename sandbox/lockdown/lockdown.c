@@ -137,7 +137,13 @@ static int step_landlock(const struct lockdown_worker *worker)
 
 static int step_seccomp(const struct lockdown_worker *worker)
 {
-    return lockdown_filter_load(&worker->zygote->filter);
+    return lockdown_filter_load(worker->pooled ? &worker->zygote->pool_filter : &worker->zygote->filter);
+}
+
+void lockdown_worker_seal(const struct lockdown_zygote *zygote)
+{
+    if (lockdown_filter_load(&zygote->filter) < 0)
+        _exit(LOCKDOWN_EXIT_BASE + LOCKDOWN_SECCOMP);
 }
 
 void lockdown_worker(const struct lockdown_worker *worker)
@@ -220,6 +226,8 @@ int lockdown_zygote_init(struct lockdown_zygote *zygote, uid_t uid_base)
         return ERROR_UNSUPPORTED;
     zygote->trouble = "seccomp filters";
     int result = lockdown_filter_build(&zygote->filter, LOCKDOWN_PROFILE_WORKER);
+    if (result == 0)
+        result = lockdown_filter_build(&zygote->pool_filter, LOCKDOWN_PROFILE_POOL);
     if (result == 0)
         zygote->trouble = NULL;
     return result;

@@ -43,6 +43,7 @@ const char *lockdown_step_text(int step);
 /* A process kind: its allow-list and limits, see profile.c. */
 enum lockdown_profile {
     LOCKDOWN_PROFILE_WORKER,
+    LOCKDOWN_PROFILE_POOL,
     LOCKDOWN_PROFILE_DESCRIBE,
     LOCKDOWN_PROFILE_ZYGOTE,
     LOCKDOWN_PROFILE_GATEWAY,
@@ -64,7 +65,8 @@ struct lockdown_zygote {
     bool root;             /* per-worker uids are possible */
     uid_t uid_base;        /* first worker uid (root mode) */
     int ruleset_fd;        /* Landlock ruleset: nothing allowed */
-    struct lockdown_filter filter;
+    struct lockdown_filter filter;      /* a worker's only one, or its second */
+    struct lockdown_filter pool_filter; /* a pooled worker's first: it may still receive, map and close one descriptor */
     const char *trouble;   /* after a failure: which layer, as a sentence part (static storage) */
 };
 
@@ -79,11 +81,14 @@ struct lockdown_worker {
     int session_fd;          /* becomes descriptor 3, the only one beside 0-2 */
     size_t data_bytes;       /* RLIMIT_DATA */
     unsigned cpu_seconds;    /* RLIMIT_CPU hard: the last resort */
-    pid_t parent;            /* unused inside a PID namespace; 0 there */
+    bool pooled;             /* step 9 loads the pool's filter: lockdown_worker_seal() must follow */
 };
 
 /* Runs all nine steps. Returns only on success; otherwise _exit(LOCKDOWN_EXIT_BASE + step). */
 void lockdown_worker(const struct lockdown_worker *worker);
+/* A pooled worker has mapped what it was given, before it reads the first byte of it: stacks the final filter on the
+ * first. The kernel asks both from now on, so nothing that the final one refuses comes back. Returns only on success. */
+void lockdown_worker_seal(const struct lockdown_zygote *zygote);
 
 /* What a long-lived process may keep touching, beside its open descriptors. Paths may be NULL. */
 struct lockdown_paths {

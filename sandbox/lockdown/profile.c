@@ -22,6 +22,16 @@ static const struct profile_rule worker_rules[] = {
     {0},
 };
 
+/* What a pooled worker may do beyond a worker until it has its demo: take one descriptor, map it read-only, close it,
+ * and stack the final filter, which has none of this. */
+static const struct profile_rule pool_rules[] = {
+    {.call = "recvmsg", .arguments = {ARG_EQUAL(0, 3)}},
+    {.call = "mmap", .arguments = {ARG_EQUAL(2, PROT_READ), ARG_EQUAL(3, MAP_PRIVATE)}},
+    {.call = "close"},
+    {.call = "seccomp", .arguments = {ARG_EQUAL(0, 1), ARG_EQUAL(1, 0)}}, /* SECCOMP_SET_MODE_FILTER */
+    {0},
+};
+
 /* The describe cage reads its tree from a pipe and writes the bundle to another. */
 static const struct profile_rule describe_rules[] = {
     {.call = "close"},
@@ -323,6 +333,7 @@ static const struct profile_rule git_denied[] = {
 
 static const struct profile profiles[LOCKDOWN_PROFILE_COUNT] = {
     [LOCKDOWN_PROFILE_WORKER] = {"worker", {worker_rules}, 0},
+    [LOCKDOWN_PROFILE_POOL] = {"pool", {worker_rules, pool_rules}, 0},
     [LOCKDOWN_PROFILE_DESCRIBE] = {"describe", {worker_rules, describe_rules}, 0},
     [LOCKDOWN_PROFILE_ZYGOTE] = {"zygote", {service_rules, zygote_rules}, 0},
     [LOCKDOWN_PROFILE_GATEWAY] = {"gateway", {service_rules, gateway_rules}, 0},
