@@ -1,11 +1,9 @@
-// Journeys "visit", "call" and "embed" in a real browser, against the whole platform.
+// Journeys "visit" and "call" in a real browser, with the examples that everyone sees first.
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import path from "node:path";
 import { after, before, test } from "node:test";
-import { ROOT, browser_start, repository_make, repository_push, site_start, site_stop } from "./site.mjs";
+import { browser_start, demo_address, page_close, page_open, publish, site_start, site_stop } from "./site.mjs";
 
-let site, browser, foreign, foreign_origin;
+let site, browser;
 
 // Digits as strokes on a sheet of one by one.
 const DIGITS = {
@@ -17,32 +15,7 @@ const DIGITS = {
     7: [[[.33, .22], [.67, .22], [.45, .8]]],
 };
 
-const demo = (name) => `http://vitrine-${name}.localhost:${site.port}/`;
-
-async function publish(name, source, address) {
-    const folder = await repository_make(site, name, path.join(ROOT, source));
-    const pushed = await repository_push(site, folder, address);
-    assert.equal(pushed.code, 0, pushed.output);
-}
-
-// A page whose errors and requests to strangers fail the test.
-async function page_open(address, options = {}) {
-    const context = await browser.newContext(options);
-    const page = await context.newPage();
-    page.troubles = [];
-    page.on("pageerror", (error) => page.troubles.push(String(error)));
-    page.on("request", (request) => {
-        const { hostname } = new URL(request.url().startsWith("data:") || request.url().startsWith("blob:") ? "http://localhost" : request.url());
-        if (hostname !== "localhost" && !hostname.endsWith(".localhost") && hostname !== "127.0.0.1") page.troubles.push(request.url());
-    });
-    await page.goto(address);
-    return page;
-}
-
-async function page_close(page) {
-    assert.deepEqual(page.troubles, []);
-    await page.context().close();
-}
+const demo = (name) => demo_address(site, name);
 
 async function draw(page, frame, strokes) {
     const canvas = await frame.waitForSelector("canvas");
@@ -65,27 +38,18 @@ async function read_digit(page, frame, digit) {
 
 before(async () => {
     site = await site_start();
-    await publish("model", "examples/digits/model", "vitrine/digits");
-    for (const name of ["digits", "greeter", "ticker", "mandelbrot", "card"]) {
-        await publish(name, `examples/${name}`, `spaces/vitrine/${name}`);
-    }
+    await publish(site, "model", "examples/digits/model", "vitrine/digits");
+    for (const name of ["digits", "greeter", "ticker", "mandelbrot", "card"]) await publish(site, name, `examples/${name}`);
     browser = await browser_start();
-    foreign = createServer((request, answer) => {
-        answer.setHeader("Content-Type", "text/html");
-        answer.end(`<!doctype html><h1>Elsewhere</h1><iframe src="${demo("greeter")}" width="800" height="600"></iframe>`);
-    });
-    await new Promise((done) => foreign.listen(0, "127.0.0.1", done));
-    foreign_origin = `http://127.0.0.1:${foreign.address().port}/`;
 });
 
 after(async () => {
     await browser?.close();
-    foreign?.close();
     if (site) await site_stop(site);
 });
 
 test("visit: the gallery lists every demo and leads to it", async () => {
-    const page = await page_open(`${site.origin}/`);
+    const page = await page_open(browser, `${site.origin}/`);
     for (const title of ["Greeter", "Ticker", "Mandelbrot", "Card", "Handwritten digits"]) await page.waitForSelector(`text=${title}`);
     await page.click("text=Greeter");
     await page.waitForURL(/spaces\/vitrine\/greeter/);
@@ -93,7 +57,7 @@ test("visit: the gallery lists every demo and leads to it", async () => {
 });
 
 test("visit: pages read without JavaScript", async () => {
-    const page = await page_open(`${site.origin}/`, { javaScriptEnabled: false });
+    const page = await page_open(browser, `${site.origin}/`, { javaScriptEnabled: false });
     assert.match(await page.textContent("body"), /Handwritten digits/);
     await page.goto(demo("greeter"));
     assert.match(await page.textContent("body"), /which language shall we greet you/);
@@ -103,7 +67,7 @@ test("visit: pages read without JavaScript", async () => {
 });
 
 test("call: a form is filled, a button pressed, the answer read", async () => {
-    const page = await page_open(demo("greeter"));
+    const page = await page_open(browser, demo("greeter"));
     await page.fill("textarea", "Ada");
     await page.click("button:has-text('Greet')");
     await page.waitForFunction(() => [...document.querySelectorAll("textarea, input")].some((field) => field.value === "Hello, Ada!"));
@@ -112,32 +76,22 @@ test("call: a form is filled, a button pressed, the answer read", async () => {
 
 test("call: digits drawn with the mouse are read right", async () => {
     for (const digit of Object.keys(DIGITS)) {
-        const page = await page_open(demo("digits"));
+        const page = await page_open(browser, demo("digits"));
         assert.equal(await read_digit(page, page.mainFrame(), digit), digit);
         await page_close(page);
     }
 });
 
 test("call: the path address works in its opaque origin", async () => {
-    const page = await page_open(`${site.origin}/spaces/vitrine/digits/-/`);
+    const page = await page_open(browser, `${site.origin}/spaces/vitrine/digits/-/`);
     assert.equal(await page.evaluate(() => self.origin), "null");
     assert.equal(await read_digit(page, page.mainFrame(), "3"), "3");
     await page_close(page);
 });
 
 test("call: a picture grows in plain Lua", async () => {
-    const page = await page_open(demo("mandelbrot"));
+    const page = await page_open(browser, demo("mandelbrot"));
     await page.click("button:has-text('Render')");
     await page.waitForFunction(() => [...document.images].some((image) => image.naturalWidth === 480), null, { timeout: 20000 });
-    await page_close(page);
-});
-
-test("embed: a page from elsewhere frames a demo and uses it", async () => {
-    const page = await page_open(foreign_origin);
-    const frame = await (await page.waitForSelector("iframe")).contentFrame();
-    await frame.waitForSelector("button:has-text('Greet')");
-    await frame.fill("textarea", "Grace");
-    await frame.click("button:has-text('Greet')");
-    await frame.waitForFunction(() => [...document.querySelectorAll("textarea, input")].some((field) => field.value === "Hello, Grace!"));
     await page_close(page);
 });

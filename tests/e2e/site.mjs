@@ -1,7 +1,9 @@
 // The real platform for one test file: started on a free port with a fresh data directory, published to by real git pushes.
+import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
+import { createServer as http_server } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -9,7 +11,7 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const BIN = process.env.VITRINE_BIN ?? path.join(ROOT, "build/release/bin");
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+export const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const START_LIMIT_MS = 20000;
 const STOP_LIMIT_MS = 10000;
@@ -105,6 +107,65 @@ export async function repository_push(site, folder, address) {
     const url = `http://vitrine:${site.token}@localhost:${site.port}/${address}`;
     return command_run("git", ["-C", folder, "push", "--force", url, "main"],
         { env: { ...process.env, GIT_TERMINAL_PROMPT: "0" } });
+}
+
+// Publishes a copy of the folder `source` (from the repository's root) and answers that copy's place.
+export async function publish(site, name, source, address = `spaces/vitrine/${name}`) {
+    const folder = await repository_make(site, name, path.join(ROOT, source));
+    const pushed = await repository_push(site, folder, address);
+    assert.equal(pushed.code, 0, pushed.output);
+    return folder;
+}
+
+// A demo's own origin, as browsers reach it.
+export function demo_address(site, name) {
+    return `http://vitrine-${name}.localhost:${site.port}/`;
+}
+
+// Signs a browser context in as the administrator, by a link that works once.
+export async function site_sign_in(site, page) {
+    const env = { ...process.env, VITRINE_DATA: site.data };
+    const text = await command_must(path.join(BIN, "vitrine"), ["user", "link", "vitrine"], { env });
+    await page.goto(text.match(/http\S+/)[0]);
+}
+
+// Another site: serves the HTML that `pages` names by path. On 127.0.0.1, which browsers hold for a stranger to localhost.
+export async function stranger_start(pages, host = "127.0.0.1") {
+    const server = http_server((request, answer) => {
+        const html = pages[new URL(request.url, "http://x").pathname];
+        answer.writeHead(html === undefined ? 404 : 200, { "Content-Type": "text/html; charset=utf-8" });
+        answer.end(html === undefined ? "nothing" : `<!doctype html><html lang="en"><title>Elsewhere</title><body>${html}`);
+    });
+    await new Promise((done) => server.listen(0, "127.0.0.1", done));
+    const origin = `http://${host}:${server.address().port}`;
+    return { pages, origin, stop: () => new Promise((done) => { server.closeAllConnections(); server.close(done); }) };
+}
+
+// Whether the browser asks somebody else than this machine.
+function is_foreign(address) {
+    if (/^(data|blob|about|chrome-error):/.test(address)) return false;
+    const { hostname } = new URL(address);
+    return hostname !== "localhost" && !hostname.endsWith(".localhost") && hostname !== "127.0.0.1";
+}
+
+// A page in a context of its own. What it throws and what it asks of strangers fails the test in page_close.
+export async function page_open(browser, address, options = {}) {
+    const context = await browser.newContext(options);
+    const page = await context.newPage();
+    page_watch(page);
+    await page.goto(address);
+    return page;
+}
+
+export function page_watch(page) {
+    page.troubles = [];
+    page.on("pageerror", (error) => page.troubles.push(String(error)));
+    page.on("request", (request) => { if (is_foreign(request.url())) page.troubles.push(request.url()); });
+}
+
+export async function page_close(page) {
+    assert.deepEqual(page.troubles, []);
+    await page.context().close();
 }
 
 export async function browser_start() {
