@@ -134,10 +134,12 @@ static void user_password(struct request *request, const struct json *body)
     if (find_user(request, name, &account) != 0)
         return;
     MEMORY_AUTO char *hash = account_password_hash(text_from(password));
-    if (hash == NULL || account_password_set(&request->store->database, account.id, hash) != 0)
+    if (hash == NULL || account_password_set(&request->store->database, account.id, hash) != 0) {
         request_error(request, 500, NULL, "The password could not be stored.");
-    else
-        answer_done(request);
+        return;
+    }
+    signin_session_end_all(&request->store->database, account.id);
+    answer_done(request);
 }
 
 void admin_user_password(struct request *request)

@@ -1,9 +1,18 @@
+/* Visitors' and demos' files.
+ *
+ * The handle that a client holds is 256 random bits; here only their SHA-256 is known, which is also the file's name. So
+ * neither the database nor a look into the folder tells how to fetch a file, and no part of what a client sent (name,
+ * type, path) ever becomes part of a path: the demo's id and the digest do.
+ *
+ * The file is there before its row and goes before it. What a crash leaves is therefore a file without a row (swept at
+ * the next start) or a row without a file (not found, gone when it expires), never a row that names foreign bytes. */
 #include "store/files.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +26,51 @@
 #include "store/secret.h"
 
 #define DIRECTORY_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+/* -- the quota -- */
+
+/* What one demo's files take: rows and files being written together, so that many uploads at once cannot each use what
+ * is left. Read from the database once, then kept up to date here: this process is the only one that makes rows. */
+struct files_use {
+    int64_t bytes;
+};
+
+static struct files_use *use_of(struct files *files, int64_t repository_id)
+{
+    struct files_use *use = map_get_u64(&files->uses, (uint64_t)repository_id);
+    if (use != NULL)
+        return use;
+    use = MEMORY_NEW(struct files_use);
+    use->bytes = database_integer(files->database,
+                                  "SELECT coalesce(sum(max(bytes, ?)), 0) FROM files WHERE repository_id = ?", "ii",
+                                  (int64_t)BOUNDS_FILE_COST_BYTES, repository_id);
+    map_set_u64(&files->uses, (uint64_t)repository_id, use);
+    return use;
+}
+
+/* An empty file costs a block, too: rows without bytes would be free otherwise. */
+static int64_t cost_of(uint64_t bytes)
+{
+    return bytes > BOUNDS_FILE_COST_BYTES ? (int64_t)bytes : (int64_t)BOUNDS_FILE_COST_BYTES;
+}
+
+/* Charges a writer up to the cost of `bytes`. 0 or ERROR_LIMIT (and nothing is charged). */
+static int charge(struct files_writer *writer, uint64_t bytes)
+{
+    struct files_use *use = use_of(writer->files, writer->repository_id);
+    int64_t more = cost_of(bytes) - writer->charged;
+    if (more > writer->files->quota_bytes - use->bytes)
+        return ERROR_LIMIT;
+    use->bytes += more;
+    writer->charged += more;
+    return 0;
+}
+
+static int free_use(void *context, struct text key, void *value)
+{
+    free(value);
+    return 0;
+}
 
 /* -- the directory -- */
 
@@ -73,6 +127,7 @@ int files_init(struct files *files, struct database *database, const char *data)
     BUFFER_AUTO struct buffer path = BUFFER_EMPTY;
     buffer_format(&path, "%s/files", data);
     *files = (struct files){.database = database, .ttl_ms = BOUNDS_FILE_TTL_MS, .quota_bytes = BOUNDS_FILE_QUOTA_BYTES};
+    map_init(&files->uses);
     if (mkdir(path.data, 0700) == 0 || errno == EEXIST)
         files->directory_fd = open(path.data, DIRECTORY_FLAGS);
     else
@@ -88,6 +143,8 @@ int files_init(struct files *files, struct database *database, const char *data)
 void files_release(struct files *files)
 {
     fd_close(&files->directory_fd);
+    map_each(&files->uses, free_use, NULL);
+    map_release(&files->uses);
 }
 
 /* -- writing -- */
@@ -95,13 +152,9 @@ void files_release(struct files *files)
 int files_begin(struct files *files, int64_t repository_id, struct text session, struct text name,
                 struct files_writer *ret_writer)
 {
-    int64_t used = database_integer(files->database,
-                                    "SELECT coalesce(sum(bytes), 0) FROM files WHERE repository_id = ?", "i",
-                                    repository_id);
     *ret_writer = (struct files_writer){.files = files, .fd = -1, .repository_id = repository_id};
-    if (used >= files->quota_bytes)
+    if (charge(ret_writer, 0) != 0)
         return ERROR_LIMIT;
-    ret_writer->room = (uint64_t)(files->quota_bytes - used);
     secret_make(&ret_writer->handle);
     encode_file_name(&ret_writer->name, name);
     buffer_text(&ret_writer->session, session);
@@ -126,7 +179,7 @@ void files_set_type(struct files_writer *writer, struct text mime_type)
 
 int files_append(struct files_writer *writer, struct text data)
 {
-    if (data.length > writer->room - writer->bytes)
+    if (charge(writer, writer->bytes + data.length) != 0)
         return ERROR_LIMIT;
     writer->bytes += data.length;
     return fd_write_full(writer->fd, data.data, data.length);
@@ -146,6 +199,7 @@ int files_finish(struct files_writer *writer)
     if (result < 0)
         return result;
     fd_close(&writer->fd);
+    writer->charged = 0; /* the row's now */
     BUFFER_AUTO struct buffer secret = writer->handle;
     writer->handle = BUFFER_EMPTY;
     buffer_format(&writer->handle, "f/%s/%s", secret.data, writer->name.data);
@@ -156,6 +210,8 @@ void files_abandon(struct files_writer *writer)
 {
     if (writer->fd >= 0)
         unlinkat(writer->files->directory_fd, writer->path, 0);
+    use_of(writer->files, writer->repository_id)->bytes -= writer->charged;
+    writer->charged = 0;
     fd_close(&writer->fd);
     buffer_release(&writer->handle);
     buffer_release(&writer->name);
@@ -251,14 +307,16 @@ int files_expire(struct files *files)
     int count = 0;
     int64_t now = clock_wall_ms();
     struct database_query query;
-    database_query_start(&query, files->database, "SELECT repository_id, digest FROM files WHERE expires_ms <= ?", "i",
-                         now);
+    database_query_start(&query, files->database,
+                         "SELECT repository_id, digest, bytes FROM files WHERE expires_ms <= ?", "i", now);
     while (database_query_step(&query) == 1) {
-        struct secret_digest digest;
+        struct secret_digest digest = {0};
         char path[96];
+        int64_t repository_id = database_query_integer(&query, 0);
         struct text bytes = database_query_text(&query, 1);
         memcpy(digest.bytes, bytes.data, text_head(bytes, sizeof digest.bytes).length);
-        file_path(path, database_query_integer(&query, 0), &digest);
+        file_path(path, repository_id, &digest);
+        use_of(files, repository_id)->bytes -= cost_of((uint64_t)database_query_integer(&query, 2));
         unlinkat(files->directory_fd, path, 0);
         count++;
     }
@@ -274,4 +332,5 @@ void files_drop_repository(struct files *files, int64_t repository_id)
     database_run(files->database, "DELETE FROM files WHERE repository_id = ?", "i", repository_id);
     snprintf(folder, sizeof folder, "%lld", (long long)repository_id);
     visit_folder(files, ".", folder);
+    free(map_remove_u64(&files->uses, (uint64_t)repository_id));
 }

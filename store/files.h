@@ -5,12 +5,14 @@
 #ifndef STORE_FILES_H
 #define STORE_FILES_H
 
+#include "runtime/base/map.h"
 #include "store/database.h"
 
 struct files {
     struct database *database; /* borrowed */
     int directory_fd;          /* <data>/files */
     int64_t ttl_ms, quota_bytes;
+    struct map uses;           /* demo id → struct files_use: what counts against its quota */
 };
 
 /* One file being written. */
@@ -18,7 +20,8 @@ struct files_writer {
     struct files *files;
     int fd;
     int64_t repository_id;
-    uint64_t bytes, room; /* room: what the demo's quota leaves */
+    uint64_t bytes;       /* written so far */
+    int64_t charged;      /* of the demo's quota; given back when the file is abandoned */
     char path[96];        /* below directory_fd */
     struct buffer handle, name, mime_type, session;
 };

@@ -203,11 +203,17 @@ int repository_delete(struct database *database, const char *data, int64_t id)
     return 0;
 }
 
+static int remove_below(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    return walk->level == 0 ? 0 : remove_entry(path, status, type, walk);
+}
+
+/* The folder itself stays: while this runs on a job thread, the loop may move the next repository into it. */
 void repository_empty_trash(const char *data)
 {
     BUFFER_AUTO struct buffer path = BUFFER_EMPTY;
     buffer_format(&path, "%s/trash", data);
-    remove_tree(path.data);
+    nftw(path.data, remove_below, 32, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
     if (mkdir(path.data, 0700) != 0 && errno != EEXIST)
         log_warning("cannot make %s: %s", path.data, strerror(errno));
 }

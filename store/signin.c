@@ -1,3 +1,7 @@
+/* Links and sessions are looked up by the SHA-256 of the secret, through an index: no secret is ever compared byte by byte
+ * with another, so the time of an answer tells nothing about how much of a guess was right, and whoever reads the
+ * database can sign in nowhere. A session is made anew at each sign-in and never taken from the client, so a cookie
+ * planted beforehand is worth nothing afterwards. */
 #include "store/signin.h"
 
 #include "runtime/base/clock.h"
@@ -29,9 +33,10 @@ int signin_link_use(struct database *database, struct text secret, struct accoun
                           ret_account);
     if (result != 0)
         return result;
+    /* It counts as used only when it is really gone: a disk that is full must not make a link work twice. */
     struct secret_digest digest = secret_digest(secret);
     int deleted = database_run(database, "DELETE FROM signin_links WHERE digest = ?", "b", secret_view(&digest));
-    return deleted < 0 ? deleted : 0;
+    return deleted < 0 ? deleted : deleted == 0 ? ERROR_NOT_FOUND : 0;
 }
 
 int signin_session_make(struct database *database, int64_t account_id, struct buffer *out)
@@ -59,6 +64,11 @@ void signin_session_end(struct database *database, struct text secret)
 {
     struct secret_digest digest = secret_digest(secret);
     database_run(database, "DELETE FROM site_sessions WHERE digest = ?", "b", secret_view(&digest));
+}
+
+void signin_session_end_all(struct database *database, int64_t account_id)
+{
+    database_run(database, "DELETE FROM site_sessions WHERE account_id = ?", "i", account_id);
 }
 
 void signin_expire(struct database *database)

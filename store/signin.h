@@ -13,6 +13,8 @@ int signin_link_use(struct database *database, struct text secret, struct accoun
 int signin_session_make(struct database *database, int64_t account_id, struct buffer *out);
 int signin_session_find(struct database *database, struct text secret, struct account *ret_account);
 void signin_session_end(struct database *database, struct text secret);
+/* Ends all sessions of an account: its password was changed, perhaps because somebody else knew it. */
+void signin_session_end_all(struct database *database, int64_t account_id);
 /* Deletes what has expired. */
 void signin_expire(struct database *database);
 

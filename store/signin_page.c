@@ -1,3 +1,8 @@
+/* Signing in: the form with a password, the one-time link, and out again.
+ *
+ * A password costs 64 MiB and a tenth of a second to check (argon2id), on purpose; so it is checked on a job thread, one
+ * at a time, for at most BOUNDS_SIGNINS waiting forms, and an address gets BOUNDS_SIGNIN_TRIES wrong ones a minute. A name
+ * that does not exist takes as long as one that does. The gateway limits sign-ins by address before this. */
 #include "store/signin_page.h"
 
 #include <stdlib.h>
@@ -10,7 +15,8 @@
 #include "store/signin.h"
 #include "store/store.h"
 
-/* Failed tries of one address. */
+/* Tries of one address, those under way included: counted when they begin and forgiven when they were right, so that a
+ * hundred at once are not all let in before the first has failed. */
 struct signin_tries {
     uint32_t count;
     uint64_t until_ms;
@@ -47,6 +53,13 @@ static bool has_tries_left(struct store *store, struct text client)
 {
     const struct signin_tries *tries = map_get(&store->tries, client);
     return tries == NULL || tries->until_ms <= clock_now_ms() || tries->count < BOUNDS_SIGNIN_TRIES;
+}
+
+static void forgive_try(struct store *store, struct text client)
+{
+    struct signin_tries *tries = map_get(&store->tries, client);
+    if (tries != NULL && tries->count > 0)
+        tries->count--;
 }
 
 static void count_try(struct store *store, struct text client)
@@ -113,6 +126,8 @@ static void enter(struct request *request, const struct account *account, const 
         request_error(request, 500, NULL, "You could not be signed in; try again.");
         return;
     }
+    if (request->cookie.length > 0) /* the one before is over */
+        signin_session_end(&request->store->database, request->cookie);
     set_cookie(request, buffer_view(&secret), &lines);
     http_field_append(&lines, "Location", text_from(safe_next(next)));
     buffer_string(&lines, "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n");
@@ -137,8 +152,9 @@ static void check_done(struct job *job)
     struct request *request = exchange ? exchange->note : NULL;
     struct account account;
     bool good = signin->good && account_find(&signin->store->database, text_from(signin->user), &account) == 0;
-    if (!good)
-        count_try(signin->store, text_from(signin->client));
+    signin->store->signins--;
+    if (good)
+        forgive_try(signin->store, text_from(signin->client));
     if (request != NULL && good)
         enter(request, &account, signin->next);
     else if (request != NULL)
@@ -171,6 +187,12 @@ static void take_form(void *context, struct http_exchange *exchange, struct text
                   &(struct form_state){429, "Too many wrong tries from your address; wait a minute.", {0}, {0}});
         return;
     }
+    if (store->signins == BOUNDS_SIGNINS) {
+        show_form(request, &(struct form_state){503, "Many people sign in right now; try again in a moment.", {0}, {0}});
+        return;
+    }
+    count_try(store, client);
+    store->signins++;
     struct signin_job *signin = MEMORY_NEW(struct signin_job);
     *signin = (struct signin_job){
         .job = {.work = check_work, .done = check_done}, .store = store, .exchange = request->handle,

@@ -327,6 +327,11 @@ void site_settings_account(struct request *request)
     bool post = request->exchange->head.method == HTTP_POST;
     if ((post && request_same_site(request) != 0) || !is_signed_in(request))
         return;
+    /* A token must not be able to make itself a mightier or a longer-lived sister. */
+    if (post && request->credential != CREDENTIAL_COOKIE) {
+        request_error(request, 403, NULL, "Tokens are made and revoked by people: sign in on this site to do it.");
+        return;
+    }
     if (post)
         http_exchange_collect(request->exchange, BOUNDS_FORM_BODY_BYTES, take_account_form, request);
     else

@@ -42,6 +42,7 @@ struct store {
     struct map writers;              /* request of the gateway → struct files_writer */
     struct map questions;            /* request → struct peer_question: what we asked infer and launcher */
     struct map tries;                /* client address → struct signin_tries */
+    int signins;                     /* passwords being checked */
     struct progress_watcher *watchers; /* of uploads */
     struct request *finished;          /* answered in this turn, freed at its end */
     struct loop_deferred finished_turn;

@@ -162,6 +162,7 @@
 #define BOUNDS_REPOSITORIES_PER_ACCOUNT 1000    /* env */
 #define BOUNDS_SIGNIN_LINK_MS 900000
 #define BOUNDS_SITE_SESSION_MS 1209600000ll
+#define BOUNDS_SIGNINS 64                       /* passwords that wait to be checked */
 #define BOUNDS_SIGNIN_TRIES 10                  /* per address in BOUNDS_SIGNIN_WINDOW_MS */
 #define BOUNDS_SIGNIN_WINDOW_MS 60000
 #define BOUNDS_API_BODY_BYTES (1u << 20)
@@ -178,6 +179,7 @@
 #define BOUNDS_RELEASES_KEPT 20                 /* env, per repository, beside the live one */
 #define BOUNDS_FILE_TTL_MS 3600000ll            /* env */
 #define BOUNDS_FILE_QUOTA_BYTES (1ull << 30)    /* env, per demo */
+#define BOUNDS_FILE_COST_BYTES 4096             /* what a file takes of the quota at least */
 #define BOUNDS_FILES_PER_UPLOAD 100
 #define BOUNDS_FILES_OPEN 1024
 #define BOUNDS_LOG_LINES_KEPT 1000              /* per demo */

@@ -28,7 +28,8 @@ class HttpCase(unittest.TestCase):
         cls.token = cls.box.add_user("ann")
         cls.bearer = {"Authorization": f"Bearer {cls.token}"}
         cls.work = Work(cls.box, "/spaces/ann/digits", token=cls.token)
-        cls.commit = cls.work.commit({**DEMO, "lib/helper.lua": "return {}", "pic.png": b"\x89PNG\r\n\x1a\n" + bytes(100)})
+        cls.commit = cls.work.commit({**DEMO, "lib/helper.lua": "return {}", "pic.png": b"\x89PNG\r\n\x1a\n" + bytes(100),
+                                     "data.bin": bytes(100)})
         cls.work.push()
         cls.demo_id = cls.box.ask("demo_lookup", by=1, name="ann/digits")[1]["demo_id"]
 
@@ -63,7 +64,8 @@ class Pages(HttpCase):
             "/spaces/ann/digits/tree/main": ["lib", "README.md", "a change"],
             "/spaces/ann/digits/tree/main/lib": ["helper.lua"],
             "/spaces/ann/digits/blob/main/lib/helper.lua": ["return {}"],
-            "/spaces/ann/digits/blob/main/pic.png": ["This file is no text"],
+            "/spaces/ann/digits/blob/main/pic.png": ["/spaces/ann/digits/resolve/main/pic.png"],
+            "/spaces/ann/digits/blob/main/data.bin": ["This file is no text"],
             "/settings": ["Your demos", "test"], "/login": ["User name"],
         }.items():
             status, headers, body = self.get(path, Cookie=cookie)
