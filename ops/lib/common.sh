@@ -26,13 +26,29 @@ die() {
     exit 1
 }
 
-# step "words" command...: runs it quietly, says how long it took, and shows its output when it fails.
+# While a step runs, a person at a terminal sees the last line of what it prints; a log gets only begin and end.
+step_show() { # step_show WORDS LOG, until it is killed
+    local width
+    width=$(($(tput cols 2>/dev/null || echo 80) - 1))
+    trap 'printf "\r\033[K" >&2; exit 0' TERM
+    while sleep 0.5; do
+        printf '\r\033[K%s' "$(tail -n 1 "$2" | tr -cd '[:print:]' | cut -c "1-$width")" >&2
+    done
+}
+
+# step "words" command...: runs it quietly, says how long it took, and shows its output when it fails. $step_hint, when set, then
+# says what to do about it.
+step_hint=
 step() {
-    local words=$1 log from status
+    local words=$1 log from status show=
     shift
-    log=$(mktemp)
+    log=$(mktemp) || die "no temporary file could be made in ${TMPDIR:-/tmp}: is the disk full?"
     from=$(elapsed_ms)
     say "$words …"
+    if [ -t 2 ]; then
+        step_show "$words" "$log" &
+        show=$!
+    fi
     # A subshell of its own, not "|| status=$?": there a function would run on after a failed command.
     set +e
     (
@@ -41,10 +57,14 @@ step() {
     ) >"$log" 2>&1 </dev/null
     status=$?
     set -e
+    if [ -n "$show" ]; then
+        kill "$show" 2>/dev/null || true
+        wait "$show" 2>/dev/null || true
+    fi
     if [ $status -ne 0 ]; then
         tail -n 60 "$log" >&2
         rm -f "$log"
-        die "$words failed (status $status); the last lines of what it printed stand above"
+        die "$words failed (status $status); the last lines of what it printed stand above${step_hint:+. $step_hint}"
     fi
     rm -f "$log"
     from=$(($(elapsed_ms) - from))
@@ -54,14 +74,23 @@ step() {
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
-    elif command -v sudo >/dev/null 2>&1; then
-        sudo "$@"
     else
-        die "needs root for: $* (run as root or install sudo)"
+        sudo "$@"
     fi
 }
 
-debian_major() { (. /etc/os-release && echo "${VERSION_ID:-0}"); }
+# need_root WHY: root, or sudo that will not ask in the middle of a quiet step
+need_root() {
+    [ "$(id -u)" != 0 ] || return 0
+    command -v sudo >/dev/null 2>&1 || die "$1 needs root: run this as root, or install sudo and let $(id -un) use it"
+    if ! sudo -n true 2>/dev/null; then
+        [ -t 0 ] || die "$1 needs root, and sudo asks $(id -un) for a password: run \"sudo -v\" first, or this as root"
+        sudo -v || die "$1 needs root, and sudo did not let $(id -un) in"
+    fi
+}
+
+# 12, 13, …; testing and unstable have no number and are newer than any.
+debian_major() { (. /etc/os-release && echo "${VERSION_ID:-99}" | cut -d . -f 1); }
 
 # The folder below /usr/lib that holds the libraries of the architecture that is built for.
 multiarch() {
@@ -80,6 +109,7 @@ npm_install() {
     (
         flock 9
         if [ "$(cat "$folder/node_modules/.installed" 2>/dev/null)" != "$want" ]; then
+            step_hint="They come from the npm registry: is the network there, and the registry that npm is set to?"
             step "npm packages of ${folder#"$root"/}" npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error
             echo "$want" >"$folder/node_modules/.installed"
         fi
