@@ -164,18 +164,31 @@ uint64_t assets_version(const struct assets *assets)
     return assets->version;
 }
 
-/* "br;q=0" is a refusal; other weights are the client's taste, and ours decides. */
+/* "q=0", "Q=0.00": a refusal. Other weights are the client's taste, and ours decides. */
+static bool is_refusal(struct text weight)
+{
+    weight = text_trim(weight);
+    if (!text_equal_ignore_case(text_head(weight, 3), TEXT("q=0")))
+        return false;
+    for (size_t i = 3; i < weight.length; i++)
+        if (weight.data[i] != '0' && weight.data[i] != '.')
+            return false;
+    return true;
+}
+
+/* A coding that is named decides for itself, "*" for those that are not named. */
 static bool accepts(struct text accepted, const char *token)
 {
+    bool any = false;
     while (accepted.data) {
         struct text entry = text_cut(&accepted, ',');
         struct text name = text_trim(text_cut(&entry, ';'));
-        struct text weight = text_trim(entry);
-        bool refused = text_equal(weight, TEXT("q=0")) || text_starts(weight, TEXT("q=0.000"));
         if (text_equal_ignore_case(name, text_from(token)))
-            return !refused;
+            return !is_refusal(entry);
+        if (text_equal(name, TEXT("*")))
+            any = !is_refusal(entry);
     }
-    return false;
+    return any;
 }
 
 bool assets_accepts(const struct http_exchange *exchange, const char *token)

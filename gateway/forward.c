@@ -174,7 +174,8 @@ static void copy_request_fields(const struct forward_call *call, struct buffer *
         struct text name = http_head_name(head, i);
         /* Demo addresses never read cookies: a demo's page must not act for who is signed in at the site. */
         bool cookie = call->route->demo && text_equal_ignore_case(name, TEXT("cookie"));
-        if (stays_behind(name) || is_internal(name) || cookie)
+        /* What Connection names belongs to that connection as well (RFC 9110 §7.6.1). */
+        if (stays_behind(name) || is_internal(name) || cookie || http_head_lists(head, "connection", name))
             continue;
         buffer_text(lines, name);
         buffer_string(lines, ": ");
@@ -219,6 +220,12 @@ static void fail_call(struct forward_call *call, int status, const char *sentenc
         status_reply(route, status, "One moment", sentence);
 }
 
+/* The store has a limit for each of its addresses; here is what may reach it at all. */
+static uint64_t body_limit(const struct demo_route *route)
+{
+    return !route->demo && route_is_git(route->path) ? BOUNDS_PUSH_BYTES : BOUNDS_UPLOAD_BODY_BYTES;
+}
+
 void forward_start(struct forward *forward, struct http_exchange *exchange, struct demo_route *route,
                    struct text target)
 {
@@ -236,7 +243,7 @@ void forward_start(struct forward *forward, struct http_exchange *exchange, stru
     }
     send_request(call);
     http_exchange_attach(exchange, &exchange_handler, call);
-    if (call->has_body && !http_exchange_receive(exchange, BOUNDS_PUSH_BYTES)) {
+    if (call->has_body && !http_exchange_receive(exchange, body_limit(route))) {
         drop_client(forward, call->client);
         finish_call(call);
     }
@@ -307,12 +314,15 @@ static const struct http_handler exchange_handler = {
 
 /* ---- store → client ---- */
 
-/* The store may send bytes of strangers as files: then it says so with a policy of its own, which is never weaker than
- * a sandbox, and ours for pages is replaced as a whole. */
+/* The store may send bytes of strangers as files. On the site it says so with a policy of its own, at a demo's address
+ * by naming them (Content-Disposition); both times our lines for pages are replaced by those for files as a whole. */
 static void choose_headers(struct forward_call *call, const struct http_head *head)
 {
+    const struct gateway *gateway = call->forward->gateway;
     if (!call->route->demo && http_head_get(head, "content-security-policy").data)
-        http_exchange_decorate(call->exchange, text_from(call->forward->gateway->file_headers));
+        http_exchange_decorate(call->exchange, text_from(gateway->file_headers));
+    if (call->route->demo && http_head_get(head, "content-disposition").data)
+        http_exchange_decorate(call->exchange, text_from(gateway->demo_file_headers));
 }
 
 static void on_head(void *context, const struct http_head *head)

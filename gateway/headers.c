@@ -4,6 +4,7 @@
  *   a demo          its own origin; any page may call it and, unless its author says otherwise, frame it
  *   a path address  the same demo on the site's host: an opaque origin, or it could act for who is signed in
  *   site files      what strangers uploaded, shown on the site's host: no rights at all
+ *   demo files      what visitors uploaded to a demo and what it answered with: no rights on the demo's origin either
  *
  * A header stands in one row below together with the surfaces that carry it; to see what a surface sends,
  * read down. */
@@ -25,6 +26,7 @@ static const char page_policy[] =
 
 /* One row per header: the surfaces that carry it, and its value there. */
 #define ON(surface) (1u << HEADERS_##surface)
+#define FILES (ON(SITE_FILE) | ON(DEMO_FILE))
 #define DEMOS (ON(DEMO) | ON(DEMO_STATIC) | ON(PATH))
 #define EVERYWHERE ((1u << HEADERS_COUNT) - 1)
 
@@ -34,16 +36,16 @@ static const struct {
 } lines[] = {
     {EVERYWHERE, "X-Content-Type-Options: nosniff\r\n"},
     {ON(SITE) | ON(SITE_FILE), "Referrer-Policy: same-origin\r\n"},
-    {DEMOS, "Referrer-Policy: strict-origin-when-cross-origin\r\n"},
+    {DEMOS | ON(DEMO_FILE), "Referrer-Policy: strict-origin-when-cross-origin\r\n"},
     {ON(SITE) | DEMOS, "Permissions-Policy: " PERMISSIONS "\r\n"},
     {ON(SITE), "X-Frame-Options: DENY\r\n"},
     {ON(SITE), "Cross-Origin-Opener-Policy: same-origin\r\n"},
     {ON(SITE) | ON(SITE_FILE), "Cross-Origin-Resource-Policy: same-origin\r\n"},
-    {DEMOS | ON(ASSET), "Cross-Origin-Resource-Policy: cross-origin\r\n"},
+    {DEMOS | ON(DEMO_FILE) | ON(ASSET), "Cross-Origin-Resource-Policy: cross-origin\r\n"},
     /* Demo APIs never read cookies, so that any page may call them (and module scripts of opaque origins load). */
-    {DEMOS | ON(ASSET), "Access-Control-Allow-Origin: *\r\n"},
-    {DEMOS, "Access-Control-Expose-Headers: *\r\n"},
-    {ON(SITE_FILE), "Content-Security-Policy: sandbox; default-src 'none'; style-src 'unsafe-inline'\r\n"},
+    {DEMOS | ON(DEMO_FILE) | ON(ASSET), "Access-Control-Allow-Origin: *\r\n"},
+    {DEMOS | ON(DEMO_FILE), "Access-Control-Expose-Headers: *\r\n"},
+    {FILES, "Content-Security-Policy: sandbox; default-src 'none'; style-src 'unsafe-inline'\r\n"},
     {ON(ASSET), "Content-Security-Policy: sandbox; default-src 'none'\r\n"},
 };
 

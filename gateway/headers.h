@@ -12,6 +12,7 @@ enum headers_surface {
     HEADERS_DEMO,        /* a demo on its own origin, page composed by us */
     HEADERS_DEMO_STATIC, /* a demo on its own origin, all bytes the author's */
     HEADERS_PATH,        /* a demo on the site's host: opaque origin */
+    HEADERS_DEMO_FILE,   /* uploads and results of a demo: any page may use them, none is a document with rights */
     HEADERS_ASSET,       /* kit files and embed.js */
     HEADERS_COUNT
 };

@@ -179,6 +179,12 @@ static void reply_preflight(struct http_exchange *exchange)
                TEXT(""));
 }
 
+/* OPTIONS *: what the server as a whole understands. */
+static void reply_options(struct http_exchange *exchange)
+{
+    http_reply(exchange, 204, TEXT("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"), TEXT(""));
+}
+
 static void reply_limited(struct demo_route *route, unsigned seconds)
 {
     struct buffer BUFFER_AUTO headers = BUFFER_EMPTY;
@@ -210,6 +216,27 @@ static bool take_token(struct demo_route *route, uint8_t bucket)
     return wait == 0;
 }
 
+bool route_is_git(struct text path)
+{
+    return text_ends(path, TEXT("/git-receive-pack")) || text_ends(path, TEXT("/git-upload-pack"));
+}
+
+/* Nobody here inflates what strangers send, but git's cage. */
+static bool is_compressed(const struct demo_route *route)
+{
+    struct text coding = http_exchange_header(route->exchange, "content-encoding");
+    return coding.length && !text_equal_ignore_case(coding, TEXT("identity")) &&
+           (route->demo || !route_is_git(route->path));
+}
+
+static void reply_compressed(struct http_exchange *exchange)
+{
+    http_reply(exchange, 415, TEXT("Content-Type: application/json\r\nCache-Control: no-store\r\n"
+                                   "Accept-Encoding: identity\r\n"),
+               TEXT("{\"detail\":\"Send the body as it is, without Content-Encoding.\","
+                    "\"error\":\"Send the body as it is, without Content-Encoding.\"}\n"));
+}
+
 static void run(struct demo_route *route, const struct route *row, unsigned allowed)
 {
     struct http_exchange *exchange = route->exchange;
@@ -218,6 +245,8 @@ static void run(struct demo_route *route, const struct route *row, unsigned allo
         reply_method(exchange, allowed);
     else if (!row)
         status_reply(route, 404, "There is no such page", "This demo has nothing at this address.");
+    else if (is_compressed(route))
+        reply_compressed(exchange);
     else if (take_token(route, row->bucket))
         row->handler(route->gateway, exchange, route);
 }
@@ -439,7 +468,9 @@ static void dispatch_site(struct demo_route *route)
     size_t base_length = cut_base(path, &name);
     if (base_length) {
         dispatch_path_demo(route, base_length, name);
-    } else if (!site_path_is_safe(path) && !text_equal(path, TEXT("*"))) {
+    } else if (text_equal(path, TEXT("*"))) {
+        reply_options(route->exchange);
+    } else if (!site_path_is_safe(path)) {
         status_reply(route, 400, "This address is malformed", "It has parts that no page here can have.");
     } else {
         copy_base(route, TEXT("/"));
@@ -451,6 +482,10 @@ static void dispatch_site(struct demo_route *route)
 static void dispatch_demo(struct demo_route *route, struct text label)
 {
     http_exchange_decorate(route->exchange, text_from(route->gateway->path_headers));
+    if (text_equal(route->exchange->head.path, TEXT("*"))) {
+        reply_options(route->exchange);
+        return;
+    }
     copy_base(route, TEXT("/"));
     if (decode(route, route->exchange->head.path))
         find_demo(route, DEMO_BY_LABEL, label);

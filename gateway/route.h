@@ -57,6 +57,9 @@ void route_dispatch(void *gateway, struct http_exchange *exchange);
 /* The server's on_finished: access log, metrics, frees the note. */
 void route_finished(void *gateway, struct http_exchange *exchange, int code);
 
+/* The two requests of the pack protocol with a body: the only ones that may be large and compressed. */
+bool route_is_git(struct text path);
+
 /* For handlers: lines every JSON answer of a demo API carries (CORS comes with the decoration already). */
 #define ROUTE_JSON TEXT("Content-Type: application/json\r\nCache-Control: no-store\r\n")
 /* A demo API error as Gradio clients read it: {"detail": sentence, "error": sentence}. */

@@ -15,6 +15,9 @@
 #include "runtime/http/connection.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -296,7 +299,7 @@ static int write_output(struct http_connection *connection)
     if (sent < 0)
         return (int)sent;
     connection->server->counts.bytes_out += (uint64_t)sent;
-    connection->progressed |= sent > 0;
+    connection->sent += (uint32_t)sent;
     return 0;
 }
 
@@ -317,6 +320,13 @@ static uint32_t progress_window(const struct http_connection *connection)
     if (connection->exchange && http_exchange_is_receiving(connection->exchange))
         return limits->body_ms;
     return connection->writing ? limits->write_stall_ms / STALL_CHECKS : 0;
+}
+
+/* When an idle connection is looked at first: its client may not have taken the last answer. */
+static uint32_t idle_look(const struct http_limits *limits)
+{
+    uint32_t window = limits->write_stall_ms / STALL_CHECKS;
+    return window && window < limits->idle_ms ? window : limits->idle_ms;
 }
 
 static enum http_timed timed_by_state(const struct http_connection *connection)
@@ -340,13 +350,14 @@ static void schedule(struct http_connection *connection)
     const uint32_t times[] = {
         [HTTP_TIMED_NOTHING] = 0,
         [HTTP_TIMED_HEAD] = limits->head_ms,
-        [HTTP_TIMED_IDLE] = limits->idle_ms,
+        [HTTP_TIMED_IDLE] = idle_look(limits),
         [HTTP_TIMED_PROGRESS] = progress_window(connection),
         [HTTP_TIMED_LINGER] = BOUNDS_HTTP_LINGER_MS,
     };
     connection->timed = timed;
     connection->stalls = 0;
-    connection->progressed = false;
+    connection->measured = false;
+    connection->idle_until = connection->server->now + (limits->idle_ms + 999) / 1000;
     http_connection_arm(connection, times[timed]);
 }
 
@@ -381,15 +392,44 @@ void http_connection_flush(struct http_connection *connection)
 
 /* ---- deadlines ---- */
 
+/* Bytes that the client has, wrapping, and whether more are on the way. The kernel takes megabytes from us at once and
+ * asks for more only when a good part of them is gone: what it took says nothing about a slow client for half a
+ * minute, what was acknowledged does. Sockets that are not TCP have no such count. */
+static uint32_t count_delivered(const struct http_connection *connection, bool *ret_pending)
+{
+    struct tcp_info info = {0};
+    socklen_t length = sizeof(info);
+    *ret_pending = connection->output.queued > 0;
+    if (getsockopt(event_get_fd(&connection->event), IPPROTO_TCP, TCP_INFO, &info, &length) < 0 ||
+        length < offsetof(struct tcp_info, tcpi_notsent_bytes) + sizeof(info.tcpi_notsent_bytes))
+        return connection->sent;
+    *ret_pending |= info.tcpi_notsent_bytes > 0 || info.tcpi_unacked > 0;
+    return (uint32_t)info.tcpi_bytes_acked;
+}
+
+/* One look at who should be taking what we sent. False: it took too little for too long and is dropped. The first look
+ * only begins to measure. */
+static bool check_reader(struct http_connection *connection, bool *ret_pending)
+{
+    const struct http_limits *limits = connection->server->limits;
+    uint32_t wanted = limits->body_rate * (limits->write_stall_ms / STALL_CHECKS) / 1000;
+    uint32_t before = connection->delivered;
+    connection->delivered = count_delivered(connection, ret_pending);
+    bool stalls = *ret_pending && connection->measured && connection->delivered - before < (wanted ? wanted : 1);
+    connection->stalls = stalls ? connection->stalls + 1 : 0;
+    connection->measured = true;
+    if (connection->stalls < STALL_CHECKS - 1)
+        return true;
+    http_connection_kill(connection);
+    return false;
+}
+
 static void check_progress(struct http_connection *connection)
 {
     const struct http_limits *limits = connection->server->limits;
-    connection->stalls = connection->writing && !connection->progressed ? connection->stalls + 1 : 0;
-    connection->progressed = false;
-    if (connection->stalls >= STALL_CHECKS) {
-        http_connection_kill(connection);
+    bool pending;
+    if (connection->writing && !check_reader(connection, &pending))
         return;
-    }
     struct http_exchange *exchange = connection->exchange;
     if (exchange && http_exchange_is_receiving(exchange) && limits->body_ms) {
         uint64_t wanted = (uint64_t)limits->body_rate * limits->body_ms / 1000;
@@ -401,6 +441,22 @@ static void check_progress(struct http_connection *connection)
     http_connection_arm(connection, progress_window(connection));
 }
 
+/* Idle for us is not idle for a client that still takes the last answer byte by byte. */
+static void check_idle(struct http_connection *connection)
+{
+    uint32_t now = connection->server->now;
+    bool pending;
+    if (now >= connection->idle_until) {
+        http_connection_kill(connection);
+        return;
+    }
+    if (!check_reader(connection, &pending))
+        return;
+    uint32_t left = (connection->idle_until - now) * 1000;
+    uint32_t window = idle_look(connection->server->limits);
+    http_connection_arm(connection, pending && window < left ? window : left);
+}
+
 void http_connection_expire(struct http_connection *connection)
 {
     connection->deadline = 0;
@@ -408,6 +464,8 @@ void http_connection_expire(struct http_connection *connection)
         return;
     if (connection->timed == HTTP_TIMED_PROGRESS)
         check_progress(connection);
+    else if (connection->timed == HTTP_TIMED_IDLE)
+        check_idle(connection);
     else if (connection->timed == HTTP_TIMED_HEAD && connection->held.length)
         http_connection_refuse(connection, 408, "the request did not arrive in time");
     else

@@ -37,14 +37,17 @@ struct http_connection {
     struct http_output output;
     struct buffer held; /* unfinished head, or bytes behind the current request */
     struct http_peer peer;
-    uint32_t deadline; /* ticks; 0: none */
-    uint32_t slot;     /* tick under which it stands in the wheel */
-    uint32_t born;     /* tick */
+    uint32_t deadline;   /* ticks; 0: none */
+    uint32_t slot;       /* tick under which it stands in the wheel */
+    uint32_t born;       /* tick */
+    uint32_t idle_until; /* tick; while it is idle */
     uint32_t requests;
-    uint32_t lingered;  /* bytes read while lingering */
+    uint32_t lingered;   /* bytes read while lingering */
+    uint32_t sent;       /* bytes the kernel took, wrapping */
+    uint32_t delivered;  /* bytes the client had at the last look, wrapping */
     uint8_t phase;
     uint8_t timed;
-    uint8_t stalls;     /* checks in a row without progress of the output */
+    uint8_t stalls;      /* looks in a row at which the client had taken too little */
     bool keep_alive : 1;
     bool dirty : 1;
     bool dead : 1;      /* to be destroyed by the flush pass, nothing more is sent */
@@ -52,7 +55,7 @@ struct http_connection {
     bool unread : 1;    /* the client may still be sending: linger */
     bool writing : 1;   /* EV_WRITE is armed */
     bool reading : 1;   /* EV_READ is armed */
-    bool progressed : 1; /* output since the last check */
+    bool measured : 1;  /* `delivered` is of the state that lasts */
     bool blocked : 1;    /* too much output waits to begin another request */
 };
 

@@ -64,6 +64,7 @@ struct text http_head_value(const struct http_head *head, size_t index);
 struct text http_head_get(const struct http_head *head, const char *name);
 /* True when the comma-separated field (all lines of it) contains the token, case-insensitive. */
 bool http_head_has_token(const struct http_head *head, const char *name, const char *token);
+bool http_head_lists(const struct http_head *head, const char *name, struct text token); /* the same for a slice */
 /* Bytes that a copy of the head needs, and the copy itself: `copy` borrows `memory` from then on. */
 size_t http_head_copy_size(const struct http_head *head);
 void http_head_copy(const struct http_head *head, struct http_head *copy, void *memory);

@@ -128,6 +128,14 @@ static void test_encodings(void **state)
     assert_true(has(fixture, "\r\n\r\ngzip"));
     get(fixture, "/kit-1.js", "Accept-Encoding: zstd\r\n");
     assert_true(has(fixture, "\r\n\r\nplain script"));
+    get(fixture, "/kit-1.js", "Accept-Encoding: *\r\n");
+    assert_true(has(fixture, "\r\n\r\nbrotli"));
+    get(fixture, "/kit-1.js", "Accept-Encoding: *, br;q=0.00, gzip; Q=0.000\r\n");
+    assert_true(has(fixture, "\r\n\r\nplain script"));
+    get(fixture, "/kit-1.js", "Accept-Encoding: br;q=0.001\r\n");
+    assert_true(has(fixture, "\r\n\r\nbrotli"));
+    get(fixture, "/kit-1.js", "Accept-Encoding: br, *;q=0\r\n");
+    assert_true(has(fixture, "\r\n\r\nbrotli"));
     get(fixture, "/embed-1.js", "Accept-Encoding: br\r\n"); /* was not precompressed */
     assert_true(has(fixture, "\r\n\r\nembed"));
 }

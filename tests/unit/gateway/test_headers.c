@@ -155,11 +155,24 @@ static void test_origins(void **state)
     assert_false(headers_is_owned(TEXT("content-type")));
 }
 
+/* Uploads and results: any page may use them, and as a document they have no rights on the demo's origin. */
+static void test_files_of_a_demo(void **state)
+{
+    (void)state;
+    write(HEADERS_DEMO_FILE, NULL);
+    assert_true(has("Content-Security-Policy: sandbox; default-src 'none'"));
+    assert_false(has("allow-scripts"));
+    assert_true(has("Access-Control-Allow-Origin: *\r\n"));
+    assert_true(has("Cross-Origin-Resource-Policy: cross-origin\r\n"));
+    assert_int_equal(count("Content-Security-Policy"), 1);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_every_surface),
+        TEST(test_files_of_a_demo),
         TEST(test_site),
         TEST(test_files_of_strangers_have_no_rights),
         TEST(test_demo),

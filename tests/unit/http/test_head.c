@@ -92,6 +92,21 @@ static const struct {
     {"GET a HTTP/1.1\r\n" H "\r\n", 400},
     {"GET * HTTP/1.1\r\n" H "\r\n", 400},
     {"GET /a#b HTTP/1.1\r\n" H "\r\n", 400},
+    {"GET /\"a\" HTTP/1.1\r\n" H "\r\n", 400},
+    {"GET /<script> HTTP/1.1\r\n" H "\r\n", 400},
+    {"GET /a\tb HTTP/1.1\r\n" H "\r\n", 400},
+    {"GET\t/ HTTP/1.1\r\n" H "\r\n", 400},
+    {"GET / HTTP/1.1\t\r\n" H "\r\n", 400},
+    {"GET /\rX HTTP/1.1\r\n" H "\r\n", 400},
+    {"GET a:80 HTTP/1.1\r\n" H "\r\n", 400},
+    {"GET http:///x HTTP/1.1\r\n" H "\r\n", 400},
+    {"GET http://a/x HTTP/1.1\r\n\r\n", 400},
+    {"GET / HTTP/1.10\r\n" H "\r\n", 400},
+    {"GET / HTTP/01.1\r\n" H "\r\n", 400},
+    {"GET / HTTP/1,1\r\n" H "\r\n", 400},
+    {"GET / HTTP/0.9\r\n" H "\r\n", 505},
+    {"\r\n\r\n\r\nGET / HTTP/1.1\r\n" H "\r\n", 400},
+    {"\nGET / HTTP/1.1\r\n" H "\r\n", 400},
     {"GET /\x80 HTTP/1.1\r\n" H "\r\n", 400},
     {"GET /\x7f HTTP/1.1\r\n" H "\r\n", 400},
     {"GET ftp://a/ HTTP/1.1\r\n" H "\r\n", 400},
@@ -122,6 +137,20 @@ static const struct {
     {"POST / HTTP/1.1\r\n" H "Content-Length: 5, 5\r\n\r\n", 400},
     {"POST / HTTP/1.1\r\n" H "Content-Length: +5\r\n\r\n", 400},
     {"POST / HTTP/1.1\r\n" H "Content-Length: 0x5\r\n\r\n", 400},
+    {"POST / HTTP/1.1\r\n" H "Content-Length: 05\r\n\r\n", 400},
+    {"POST / HTTP/1.1\r\n" H "Content-Length: 00\r\n\r\n", 400},
+    {"POST / HTTP/1.1\r\n" H "Content-Length: -1\r\n\r\n", 400},
+    {"POST / HTTP/1.1\r\n" H "Content-Length: 1 1\r\n\r\n", 400},
+    {"POST / HTTP/1.1\r\n" H "Content-Length: 5\v\r\n\r\n", 400},
+    {"POST / HTTP/1.1\r\n" H "Content-Length : 5\r\n\r\n", 400},
+    {"POST / HTTP/1.1\r\n" H "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+    {"POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked, chunked\r\n\r\n", 400},
+    {"POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked;q=1\r\n\r\n", 400},
+    {"POST / HTTP/1.1\r\n" H "Transfer-Encoding: \"chunked\"\r\n\r\n", 400},
+    {"POST / HTTP/1.1\r\n" H "Transfer-Encoding: identity\r\n\r\n", 400},
+    {"POST / HTTP/1.1\r\n" H "Transfer-Encoding: identity\r\nContent-Length: 5\r\n\r\n", 400},
+    {"POST / HTTP/1.1\r\n" H "Transfer-Encoding\t: chunked\r\n\r\n", 400},
+    {"POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunk\r\n ed\r\n\r\n", 400},
     {"POST / HTTP/1.1\r\n" H "Content-Length:\r\n\r\n", 400},
     {"POST / HTTP/1.1\r\n" H "Content-Length: 9999999999999999999\r\n\r\n", 400},
     {"POST / HTTP/1.1\r\n" H "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
@@ -166,6 +195,20 @@ static void test_noise_is_refused_at_once(void **state)
     (void)state;
     assert_int_equal(parse("\x16\x03\x01\x02"), -400);
     assert_int_equal(http_head_parse_request(&parser, (struct text){"GET /\0", 6}), -400);
+}
+
+/* What no continuation can mend is refused before its line ends. */
+static void test_hopeless_lines_are_refused_at_once(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("GET / HTTP/1.1\r\n Host: a"), -400);
+    assert_int_equal(parse("GET / HTTP/1.1\r\n" H "\tx"), -400);
+    assert_int_equal(parse("GET / HTTP/1.1\r\nX: \x01"), -400);
+    assert_int_equal(parse(" "), -400);
+    assert_int_equal(parse("GET / HTTP/1.1\r\nHos"), 0);
+    assert_int_equal(parse("GET / HTTP/1.1\r\n" H "\r"), 0);
+    assert_int_equal(parse("\r"), 0);
+    assert_int_equal(parse("\r\n"), 0);
 }
 
 static void test_limits(void **state)
@@ -264,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_every_cut),
         cmocka_unit_test(test_noise_is_refused_at_once),
+        cmocka_unit_test(test_hopeless_lines_are_refused_at_once),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_absolute_target),
         cmocka_unit_test(test_copy_stands_alone),
