@@ -279,8 +279,8 @@ def suite_bench(long):
 
 
 def suite_bare(long):
-    """The two commands in bare Debian 12 and 13."""
-    return unittest_rows("bare", files("tests/bare", "test_*.py"), 3000)
+    """The two commands in bare Debian 12 and 13, and the cross build."""
+    return unittest_rows("bare", files("tests/bare", "test_*.py"), 4 * 3600)
 
 
 # name: (function, in the default set)
