@@ -380,14 +380,17 @@ int zygote_main(void)
     if (zygote_prepare(&zygote) < 0)
         return 1;
     while (!zygote.stopping) {
+        /* A gateway that is slow to read must still hear everything: what its socket did not take waits here. */
+        bool waiting = zygote.has_gateway && channel_wants_write(&zygote.gateway);
         struct pollfd slots[3] = {{zygote.control.fd, POLLIN, 0},
-                                  {zygote.has_gateway && zygote.started ? zygote.gateway.fd : -1, POLLIN, 0},
+                                  {zygote.has_gateway && zygote.started ? zygote.gateway.fd : -1,
+                                   (short)(POLLIN | (waiting ? POLLOUT : 0)), 0},
                                   {zygote.signal_fd, POLLIN, 0}};
         if (poll(slots, 3, -1) < 0 && errno != EINTR)
             return 1;
         if (slots[2].revents)
             zygote_reap(&zygote);
-        if (slots[1].revents && channel_receive(&zygote.gateway, zygote_gateway_message, &zygote) < 0)
+        if ((slots[1].revents & ~POLLOUT) && channel_receive(&zygote.gateway, zygote_gateway_message, &zygote) < 0)
             zygote_drop_gateway(&zygote);
         if (slots[0].revents && channel_receive(&zygote.control, zygote_control_message, &zygote) < 0)
             break; /* the launcher is gone: workers die with us */

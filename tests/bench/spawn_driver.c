@@ -1,6 +1,6 @@
 /* Drives a real zygote and its locked workers as the gateway does, and measures with the clock of one machine:
  *
- *   spawn_driver WORKER BUNDLE cold COUNT        request → app.lua ran → the first event's value, one worker after the other
+ *   spawn_driver WORKER BUNDLE cold COUNT        request → the first line that app.lua prints, or the first event's value
  *   spawn_driver WORKER BUNDLE pool COUNT        the same with a worker that was locked before the request
  *   spawn_driver WORKER BUNDLE rate COUNT        spawns (locked, answered, killed, reaped) per second
  *   spawn_driver WORKER BUNDLE live COUNT        COUNT idle workers that have answered: memory each, wake among them
@@ -36,15 +36,15 @@ struct driver {
     int bundle_fd;
     uint32_t next_slot;
     uint32_t exits;      /* reported so far */
+    pid_t pids[BOUNDS_WORKERS]; /* by slot; 0: not told yet */
     const char *data;    /* of the first event */
 };
 
 struct session {
     struct channel channel;
-    int window_fd;
     uint32_t slot;
-    bool ready, done;
-    double ready_us, done_us;
+    bool locked, said, done;
+    double said_us, done_us; /* the first line that the demo's Lua printed; the first event's value */
 };
 
 static double now_us(void)
@@ -66,8 +66,12 @@ static _Noreturn void give_up(const char *what)
 static void on_zygote(void *context, struct message_in *in)
 {
     struct driver *driver = context;
+    struct message_zygote_spawned spawned;
 
     driver->exits += in->type == MESSAGE_zygote_exited;
+    if (in->type == MESSAGE_zygote_spawned && message_zygote_spawned_unpack(&spawned, in->body) == 0 &&
+        spawned.slot < BOUNDS_WORKERS)
+        driver->pids[spawned.slot] = (pid_t)spawned.pid;
 }
 
 static void on_nothing(void *context, struct message_in *in)
@@ -123,24 +127,51 @@ static int make_memory(size_t bytes)
     return fd;
 }
 
-/* Asks for a process: all that does not depend on the demo. */
-static void session_spawn(struct driver *driver, struct session *session)
+static void on_worker(void *context, struct message_in *in);
+
+/* Asks for a process; for the pool without the demo, which session_give() brings. */
+static void session_spawn(struct driver *driver, struct session *session, bool pooled)
 {
-    int pair[2], page_fd = make_memory(CONTROL_PAGE_BYTES);
+    int pair[2], page_fd = make_memory(CONTROL_PAGE_BYTES), window_fd = make_memory(BOUNDS_TENSOR_WINDOW_BYTES);
     struct buffer body = BUFFER_EMPTY;
 
-    *session = (struct session){.slot = driver->next_slot++ % BOUNDS_WORKERS, .window_fd = -1};
-    session->window_fd = make_memory(BOUNDS_TENSOR_WINDOW_BYTES);
+    *session = (struct session){.slot = driver->next_slot++ % BOUNDS_WORKERS};
     if (fd_socket_pair(SOCK_SEQPACKET, 0, pair) < 0)
         give_up("no socket pair");
     channel_init(&session->channel, pair[0], ROLE_GATEWAY, ROLE_WORKER, CHANNEL_BLOCKING);
-    int fds[] = {driver->bundle_fd, pair[1], session->window_fd, page_fd};
-    message_zygote_spawn_pack(&body, &(struct message_zygote_spawn){.slot = session->slot});
-    channel_send(&driver->zygote, MESSAGE_zygote_spawn, 0, buffer_view(&body), fds, MEMORY_COUNT(fds));
+    int fds[] = {driver->bundle_fd, pair[1], window_fd, page_fd};
+    if (pooled)
+        message_zygote_pool_pack(&body, &(struct message_zygote_pool){session->slot});
+    else
+        message_zygote_spawn_pack(&body, &(struct message_zygote_spawn){.slot = session->slot});
+    channel_send(&driver->zygote, pooled ? MESSAGE_zygote_pool : MESSAGE_zygote_spawn, 0, buffer_view(&body),
+                 fds + pooled, MEMORY_COUNT(fds) - pooled);
     channel_flush(&driver->zygote);
     close(pair[1]);
     close(page_fd);
-    close(session->window_fd);
+    close(window_fd);
+    buffer_release(&body);
+}
+
+static void session_await_lock(struct session *session)
+{
+    while (!session->locked)
+        if (channel_receive(&session->channel, on_worker, session) < 0)
+            give_up("the worker was not locked");
+}
+
+/* The pooled worker's demo. */
+static void session_give(struct driver *driver, struct session *session)
+{
+    struct buffer body = BUFFER_EMPTY;
+    struct stat status;
+
+    fstat(driver->bundle_fd, &status);
+    message_worker_bundle_pack(&body, &(struct message_worker_bundle){(uint64_t)status.st_size});
+    session->channel.flags |= CHANNEL_FDS;
+    channel_send(&session->channel, MESSAGE_worker_bundle, 0, buffer_view(&body), &driver->bundle_fd, 1);
+    channel_flush(&session->channel);
+    session->channel.flags &= ~(unsigned)CHANNEL_FDS;
     buffer_release(&body);
 }
 
@@ -160,13 +191,18 @@ static void on_worker(void *context, struct message_in *in)
 {
     struct session *session = context;
 
-    if (in->type == MESSAGE_worker_ready) {
-        session->ready = true;
-        session->ready_us = now_us();
+    if (in->type == MESSAGE_worker_log && !session->said) {
+        session->said = true;
+        session->said_us = now_us();
     } else if (in->type == MESSAGE_event_done) {
         session->done = true;
         session->done_us = now_us();
-    } else if (in->type != MESSAGE_worker_log) {
+    } else if (in->type == MESSAGE_worker_locked) {
+        session->locked = true;
+    } else if (in->type == MESSAGE_worker_failed && session->said) {
+        session->done = true; /* the demo that only speaks: bench_spawn.py */
+        session->done_us = now_us();
+    } else if (in->type != MESSAGE_worker_log && in->type != MESSAGE_worker_ready) {
         fprintf(stderr, "%.*s\n", (int)in->body.length, in->body.data);
         give_up("the worker failed");
     }
@@ -230,24 +266,30 @@ static void print_row(const char *name, double *values, int count)
 /* With `pooled`, the request begins when the worker has been locked for a while. */
 static void measure_wakes(struct driver *driver, int count, bool pooled)
 {
-    double *ready = calloc((size_t)count, sizeof *ready), *done = calloc((size_t)count, sizeof *done);
+    double *said = calloc((size_t)count, sizeof *said), *done = calloc((size_t)count, sizeof *done);
+    bool speaks = true;
 
     for (int i = 0; i < count; i++) {
         struct session session;
         double before = now_us();
-        session_spawn(driver, &session);
+        session_spawn(driver, &session, pooled);
         if (pooled) {
-            usleep(3000);
+            session_await_lock(&session);
+            usleep(1000);
             before = now_us();
+            session_give(driver, &session);
         }
         session_begin(driver, &session);
         session_await(&session);
-        ready[i] = session.ready_us - before;
+        speaks = speaks && session.said;
+        said[i] = session.said_us - before;
         done[i] = session.done_us - before;
         session_end(driver, &session);
     }
-    print_row(pooled ? "pool, first Lua answer" : "cold, first Lua answer", ready, count);
-    print_row(pooled ? "pool, first event's value" : "cold, first event's value", done, count);
+    if (speaks)
+        print_row("first Lua answer", said, count);
+    else
+        print_row("first event's value", done, count);
 }
 
 static void measure_rate(struct driver *driver, int count)
@@ -256,7 +298,7 @@ static void measure_rate(struct driver *driver, int count)
 
     for (int i = 0; i < count; i++) {
         struct session session;
-        session_spawn(driver, &session);
+        session_spawn(driver, &session, false);
         session_begin(driver, &session);
         session_await(&session);
         session_end(driver, &session);
@@ -265,36 +307,58 @@ static void measure_rate(struct driver *driver, int count)
     printf("{\"figure\":\"rate\",\"count\":%d,\"per_second\":%.0f}\n", count, count / seconds);
 }
 
-static double available_kib(void)
+/* The sum of a file's lines that begin with one of `names` (NULL-terminated), in KiB. */
+static double sum_lines(const char *path, const char *const *names)
 {
-    FILE *file = fopen("/proc/meminfo", "r");
-    char line[128];
-    double value = 0;
+    FILE *file = fopen(path, "r");
+    char line[256];
+    double sum = 0, value;
 
     while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "MemAvailable: %lf", &value) == 1)
-            break;
+        for (const char *const *name = names; *name; name++)
+            if (strncmp(line, *name, strlen(*name)) == 0 && sscanf(line + strlen(*name), ": %lf", &value) == 1)
+                sum += value;
     if (file)
         fclose(file);
-    return value;
+    return sum;
+}
+
+/* What the kernel itself holds: everything of a worker that is not a page of its own. */
+static double kernel_kib(void)
+{
+    return sum_lines("/proc/meminfo", (const char *const[]){"SUnreclaim", "KernelStack", "PageTables", "Percpu", NULL});
+}
+
+static double private_kib(pid_t pid)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
+    return sum_lines(path, (const char *const[]){"Private_Clean", "Private_Dirty", NULL});
 }
 
 static void measure_live(struct driver *driver, int count)
 {
     struct session *sessions = calloc((size_t)count, sizeof *sessions);
-    double before = available_kib(), *wakes = calloc((size_t)count, sizeof *wakes);
+    double before = kernel_kib(), private = 0, *wakes = calloc((size_t)count, sizeof *wakes);
     enum { EVENTS = 500 };
     double events[EVENTS];
 
     for (int i = 0; i < count; i++) {
         double begin = now_us();
-        session_spawn(driver, &sessions[i]);
+        session_spawn(driver, &sessions[i], false);
         session_begin(driver, &sessions[i]);
         session_await(&sessions[i]);
         wakes[i] = sessions[i].done_us - begin;
     }
-    printf("{\"figure\":\"memory of a live worker\",\"count\":%d,\"kib\":%.0f}\n", count,
-           (before - available_kib()) / count);
+    double kernel = (kernel_kib() - before) / count;
+    while (driver->pids[sessions[count - 1].slot] == 0)
+        if (channel_receive(&driver->zygote, on_zygote, driver) < 0)
+            give_up("the zygote ended");
+    for (int i = 0; i < count; i++)
+        private += private_kib(driver->pids[sessions[i].slot]) / count;
+    printf("{\"figure\":\"memory of a live worker\",\"count\":%d,\"kib\":%.0f,\"private_kib\":%.0f,\"kernel_kib\":%.0f}\n",
+           count, private + kernel, private, kernel);
     print_row("cold among the live ones (last fifth), first event's value", wakes + count * 4 / 5, count / 5);
     for (int i = 0; i < EVENTS; i++) {
         struct session *session = &sessions[(size_t)rand() % (size_t)count];
@@ -315,7 +379,7 @@ static void measure_kills(struct driver *driver, int count)
 
     for (int i = 0; i < count; i++) {
         struct session session;
-        session_spawn(driver, &session);
+        session_spawn(driver, &session, false);
         session_begin(driver, &session);
         session_await(&session);
         double begin = now_us();
@@ -327,9 +391,10 @@ static void measure_kills(struct driver *driver, int count)
 
 int main(int argc, char **argv)
 {
-    struct driver driver = {.bundle_fd = -1, .data = argc > 5 ? argv[5] : "[\"a\"]"};
+    static struct driver driver;
     struct rlimit files;
 
+    driver.data = argc > 5 ? argv[5] : "[\"a\"]";
     if (argc < 5)
         give_up("usage: spawn_driver WORKER BUNDLE cold|pool|rate|live|kill COUNT [DATA]");
     getrlimit(RLIMIT_NOFILE, &files);
