@@ -117,7 +117,7 @@
 #define BOUNDS_WORKER_KILL_GRACE_MS 100
 #define BOUNDS_WORKER_EVENTS 256
 #define BOUNDS_IMAGE_PIXELS (16u << 20)
-#define BOUNDS_TENSOR_WINDOW_BYTES (4u << 20)
+#define BOUNDS_TENSOR_WINDOW_BYTES (16u << 20)  /* shared by one worker's calls; memory only where it was written */
 #define BOUNDS_TENSOR_INLINE_BYTES 49152
 #define BOUNDS_LOG_LINES_PER_SECOND 200
 
@@ -126,6 +126,8 @@
 #define BOUNDS_INFER_JOBS 2048                  /* of all demos */
 #define BOUNDS_INFER_BATCH 32                   /* calls of one model that run together */
 #define BOUNDS_INFER_TURN_MS 50                 /* how long one model may keep a child while others wait */
+#define BOUNDS_INFER_HELD_BYTES (64u << 20)     /* large answers that a child keeps until they are fetched */
+#define BOUNDS_INFER_HELD_MS 10000
 #define BOUNDS_INFER_CANCELS 64                 /* cancelled calls that a child remembers */
 #define BOUNDS_INFER_CANCEL_MS 1000             /* then a child that does not stop is ended */
 #define BOUNDS_INFER_JOB_MS 30000               /* env; loading a model on first use counts */
@@ -154,7 +156,7 @@
 #define BOUNDS_DESCRIBE_WALL_MS 15000
 
 /* ---- store ---- */
-#define BOUNDS_DATABASE_BUSY_MS 5000
+#define BOUNDS_DATABASE_BUSY_MS 1000            /* nobody else writes; a tool that locks it must not stop the site */
 #define BOUNDS_PASSWORD_BYTES 256
 #define BOUNDS_PASSWORD_MIN_BYTES 8
 #define BOUNDS_TOKEN_BYTES 128
@@ -174,6 +176,7 @@
 #define BOUNDS_GIT_STDERR_BYTES 65536
 #define BOUNDS_PUBLISHES 4                      /* env, at once */
 #define BOUNDS_MODEL_TRY_MS 60000
+#define BOUNDS_PUBLISH_RETRY_MS 1000            /* an accepted release that the database does not take yet */
 #define BOUNDS_REPORT_BYTES 65536
 #define BOUNDS_HOOK_UPDATES 1000
 #define BOUNDS_RELEASES_KEPT 20                 /* env, per repository, beside the live one */

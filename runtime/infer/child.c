@@ -19,18 +19,14 @@
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 #include "runtime/infer/cancel.h"
+#include "runtime/infer/held.h"
 #include "runtime/infer/model.h"
 #include "runtime/wire/channel.h"
 #include "sandbox/lockdown/lockdown.h"
 
 enum { CHILD_TOP_K = 5 };
 
-struct child_window {
-    struct tensor_window window;
-    size_t used; /* answers go round in the upper half; the worker fills from below */
-};
-
-enum child_op { CHILD_DESCRIBE, CHILD_RUN, CHILD_PIPELINE, CHILD_TRY };
+enum child_op { CHILD_DESCRIBE, CHILD_RUN, CHILD_FETCH, CHILD_PIPELINE, CHILD_TRY };
 
 struct child_job {
     struct child_job *next;
@@ -38,7 +34,8 @@ struct child_job {
     uint32_t slot;
     struct model *model;
     enum child_op op;
-    size_t top_k;
+    size_t top_k;                                /* of a pipeline */
+    int64_t held, offset, length;                /* of a fetch */
     struct engine_input inputs[TENSOR_LIST_MAX]; /* bytes owned; in the model's order */
     bool settled;                                /* answered */
 };
@@ -46,7 +43,8 @@ struct child_job {
 struct child {
     struct channel channel;
     struct map models;  /* name → struct model */
-    struct map windows; /* slot → struct child_window */
+    struct map windows; /* slot → struct tensor_window */
+    struct held held;   /* large answers */
     struct child_job *first, **end;
 };
 
@@ -100,11 +98,12 @@ static void child_free_job(struct child_job *job)
 
 static void child_drop_window(struct child *child, uint32_t slot)
 {
-    struct child_window *window = map_remove_u64(&child->windows, slot);
+    struct tensor_window *window = map_remove_u64(&child->windows, slot);
 
+    held_drop_slot(&child->held, slot);
     if (!window)
         return;
-    munmap(window->window.base, window->window.length);
+    munmap(window->base, window->length);
     free(window);
 }
 
@@ -121,8 +120,8 @@ static void child_map_window(struct child *child, uint32_t slot, int fd)
     void *base = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (base == MAP_FAILED)
         return;
-    struct child_window *window = MEMORY_NEW(struct child_window);
-    window->window = (struct tensor_window){base, (size_t)status.st_size};
+    struct tensor_window *window = MEMORY_NEW(struct tensor_window);
+    *window = (struct tensor_window){base, (size_t)status.st_size};
     map_set_u64(&child->windows, slot, window);
 }
 
@@ -142,9 +141,9 @@ static void child_forget_model(struct child *child, struct text name)
 
 static struct tensor_window child_window_of(struct child *child, uint32_t slot)
 {
-    struct child_window *window = map_get_u64(&child->windows, slot);
+    const struct tensor_window *window = map_get_u64(&child->windows, slot);
 
-    return window ? window->window : (struct tensor_window){0};
+    return window ? *window : (struct tensor_window){0};
 }
 
 /* Copies a tensor out of where it came: what the worker writes later changes nothing. */
@@ -227,26 +226,43 @@ static int child_take_picture(struct child_job *job, const struct tensor *tensor
     return result;
 }
 
+static const char *child_read_pipeline(struct child_job *job, const struct json *json)
+{
+    const struct json_node *top = json_get(json, json->nodes, "top_k");
+    int64_t top_k = CHILD_TOP_K;
+
+    if (!json_equals(json_get(json, json->nodes, "task"), "image-classification"))
+        return "the pipeline's task must be \"image-classification\"";
+    if (top && top->type != JSON_NULL && (!json_integer(top, &top_k) || top_k < 1))
+        return "top_k must be a whole number of at least 1";
+    job->top_k = (size_t)top_k;
+    return NULL;
+}
+
+static const char *child_read_fetch(struct child_job *job, const struct json *json)
+{
+    bool given = json_integer(json_get(json, json->nodes, "held"), &job->held) &&
+                 json_integer(json_get(json, json->nodes, "offset"), &job->offset) &&
+                 json_integer(json_get(json, json->nodes, "length"), &job->length);
+
+    return given && job->held >= 0 && job->offset >= 0 && job->length >= 0 ? NULL : "a large answer was asked for wrongly";
+}
+
+/* What goes with the operation; other operations take no arguments. */
 static int child_read_arguments(struct child_job *job, struct text arguments, struct buffer *reason)
 {
     struct json json = {0};
-    int64_t top_k = CHILD_TOP_K;
-    int result = arguments.length > 0 ? json_parse(&json, arguments, NULL) : 0;
+    const char *trouble = "the call's arguments are not JSON";
 
-    if (result == 0 && json.count > 0) {
-        const struct json_node *task = json_get(&json, json.nodes, "task"), *top = json_get(&json, json.nodes, "top_k");
-        if (job->op == CHILD_PIPELINE && !json_equals(task, "image-classification"))
-            result = ERROR_UNSUPPORTED;
-        if (top && top->type != JSON_NULL && (!json_integer(top, &top_k) || top_k < 1))
-            result = ERROR_INVALID;
-    }
-    if (result == ERROR_UNSUPPORTED)
-        buffer_string(reason, "the pipeline's task must be \"image-classification\"");
-    else if (result < 0)
-        buffer_string(reason, "top_k must be a whole number of at least 1");
+    if (job->op != CHILD_PIPELINE && job->op != CHILD_FETCH)
+        return 0;
+    if (json_parse(&json, arguments, NULL) == 0)
+        trouble = (job->op == CHILD_PIPELINE ? child_read_pipeline : child_read_fetch)(job, &json);
     json_release(&json);
-    job->top_k = (size_t)top_k;
-    return result;
+    if (!trouble)
+        return 0;
+    buffer_string(reason, trouble);
+    return ERROR_INVALID;
 }
 
 static int child_fill(struct child *child, struct child_job *job, const struct message_child_job *message,
@@ -259,10 +275,8 @@ static int child_fill(struct child *child, struct child_job *job, const struct m
         buffer_text(reason, buffer_view(&job->model->trouble));
         return ERROR_INVALID;
     }
-    if (job->op != CHILD_RUN && job->op != CHILD_PIPELINE)
-        return 0;
     int result = child_read_arguments(job, message->arguments, reason);
-    if (result < 0)
+    if (result < 0 || (job->op != CHILD_RUN && job->op != CHILD_PIPELINE))
         return result;
     int count = tensor_list_read(message->tensors, window.length, tensors, TENSOR_LIST_MAX);
     if (count < 0) {
@@ -329,12 +343,17 @@ static void child_join(struct child_job *const *group, size_t count, struct engi
 {
     for (size_t i = 0; i < group[0]->model->engine.input_count; i++) {
         const struct engine_input *one = &group[0]->inputs[i];
-        joined[i] = *one;
-        joined[i].length = one->length * count;
-        joined[i].shape[0] *= (int64_t)count;
-        joined[i].bytes = memory_alloc(joined[i].length + 1, 1);
+        size_t length = 0;
         for (size_t j = 0; j < count; j++)
-            memcpy(joined[i].bytes + j * one->length, group[j]->inputs[i].bytes, one->length);
+            length += group[j]->inputs[i].length; /* differs for strings */
+        joined[i] = *one;
+        joined[i].shape[0] *= (int64_t)count;
+        joined[i].bytes = memory_alloc(length + 1, 1);
+        joined[i].length = 0;
+        for (size_t j = 0; j < count; j++) {
+            memcpy(joined[i].bytes + joined[i].length, group[j]->inputs[i].bytes, group[j]->inputs[i].length);
+            joined[i].length += group[j]->inputs[i].length;
+        }
     }
 }
 
@@ -360,36 +379,74 @@ static struct tensor child_piece(const struct tensor *tensor, size_t index, size
     return piece;
 }
 
-static int child_pack(struct child *child, struct child_job *job, const struct tensor *tensors, size_t count,
-                      struct buffer *out)
+/* Writes the list when all of it fits a message. */
+static bool child_pack(const struct tensor *tensors, size_t count, struct buffer *out)
 {
-    struct child_window *slot = map_get_u64(&child->windows, job->slot);
-    struct tensor_window window = slot ? slot->window : (struct tensor_window){0};
-    size_t start = slot ? slot->used : 0;
+    static const struct tensor_window none;
+    size_t used = 0;
 
-    for (int round = 0; round < 2; round++) {
-        size_t used = round == 0 && start >= window.length / 2 ? start : window.length / 2, i = 0;
-        buffer_clear(out);
-        tensor_list_begin(out, (uint32_t)count);
-        while (i < count && tensor_list_add(out, &tensors[i], tensors[i].inline_bytes.data, &window, &used) == 0)
-            i++;
-        if (i < count)
-            continue;
-        if (slot)
-            slot->used = used;
-        return 0;
+    tensor_list_begin(out, (uint32_t)count);
+    for (size_t i = 0; i < count; i++)
+        if (tensor_list_add(out, &tensors[i], tensors[i].inline_bytes.data, &none, &used) < 0)
+            return false;
+    return true;
+}
+
+static size_t child_bytes(const struct tensor *tensors, size_t count, bool *strings)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        total += (size_t)tensors[i].byte_length;
+        *strings = *strings || tensors[i].type == TENSOR_STRING;
     }
-    return ERROR_LIMIT;
+    return total;
+}
+
+/* Too large for a message: kept, when the worker has a window that it could ever go into. */
+static void child_hold(struct child *child, struct child_job *job, const struct tensor *pieces, size_t count)
+{
+    struct buffer BUFFER_AUTO body = BUFFER_EMPTY;
+    struct tensor_window window = child_window_of(child, job->slot);
+    bool strings = false;
+
+    if (child_bytes(pieces, count, &strings) + TENSOR_LIST_MAX * 64 > window.length || strings) {
+        buffer_format(&body, "its answer is larger than %zu KiB",
+                      strings ? (size_t)BOUNDS_TENSOR_INLINE_BYTES >> 10 : window.length >> 10);
+        child_fail(child, job, ERROR_LIMIT, &body);
+        return;
+    }
+    size_t need = held_keep(&child->held, job->slot, job->id, pieces, count);
+    buffer_format(&body, "{\"held\":%llu,\"bytes\":%zu}", (unsigned long long)job->id, need);
+    child_send(child, job->id, 0, buffer_view(&body), TEXT(""));
+    job->settled = true;
 }
 
 static void child_answer_run(struct child *child, struct child_job *job, const struct tensor *pieces, size_t count)
 {
     struct buffer BUFFER_AUTO list = BUFFER_EMPTY;
-    struct buffer BUFFER_AUTO reason = BUFFER_EMPTY;
 
-    if (child_pack(child, job, pieces, count, &list) < 0) {
-        buffer_format(&reason, "its answer is larger than %u MiB", BOUNDS_TENSOR_WINDOW_BYTES >> 21);
-        child_fail(child, job, ERROR_LIMIT, &reason);
+    if (!child_pack(pieces, count, &list)) {
+        child_hold(child, job, pieces, count);
+        return;
+    }
+    child_send(child, job->id, 0, TEXT(""), buffer_view(&list));
+    job->settled = true;
+}
+
+static void child_answer_fetch(struct child *child, struct child_job *job)
+{
+    struct buffer BUFFER_AUTO list = BUFFER_EMPTY;
+    struct buffer BUFFER_AUTO reason = BUFFER_EMPTY;
+    struct held_place place = {.window = child_window_of(child, job->slot), .offset = (size_t)job->offset};
+
+    if ((size_t)job->length < place.window.length && place.offset < place.window.length - (size_t)job->length)
+        place.window.length = place.offset + (size_t)job->length;
+    int result = held_fetch(&child->held, job->slot, (uint64_t)job->held, place, &list);
+    if (result < 0) {
+        buffer_string(&reason, result == ERROR_NOT_FOUND ? "its answer was not kept so long; call it again"
+                                                         : "its answer does not fit there");
+        child_fail(child, job, result, &reason);
         return;
     }
     child_send(child, job->id, 0, TEXT(""), buffer_view(&list));
@@ -509,6 +566,10 @@ static void child_run_job(struct child *child, struct child_job *job)
         child_run_models(child, job);
         return;
     }
+    if (job->op == CHILD_FETCH) {
+        child_answer_fetch(child, job);
+        return;
+    }
     if (job->op == CHILD_DESCRIBE)
         engine_describe(&job->model->engine, &body);
     else
@@ -563,7 +624,8 @@ static int child_on_window_gone(struct child *child, struct message_in *in)
 static int child_op_parse(struct text name)
 {
     static const char *const names[] = {
-        [CHILD_DESCRIBE] = "describe", [CHILD_RUN] = "run", [CHILD_PIPELINE] = "pipeline", [CHILD_TRY] = "try"};
+        [CHILD_DESCRIBE] = "describe", [CHILD_RUN] = "run", [CHILD_FETCH] = "fetch", [CHILD_PIPELINE] = "pipeline",
+        [CHILD_TRY] = "try"};
 
     for (size_t i = 0; i < MEMORY_COUNT(names); i++)
         if (text_equal(name, text_from(names[i])))

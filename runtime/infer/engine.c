@@ -11,6 +11,13 @@
 #include "runtime/base/json.h"
 #include "runtime/base/memory.h"
 
+/* Every call into the library returns a status that must be released, and its texts are written for people who build
+ * models, so both go through engine_ok(): the code below reads as conditions, and the sentence for the author is the
+ * first line of what the library said.
+ *
+ * Only what a message can carry is let in: a model with an input that is a sequence, a map or a sparse tensor is refused
+ * when it is loaded, by name, not when somebody first calls it. */
+
 /* Of the process: the library knows only one environment. */
 static const OrtApi *api;
 static OrtEnv *environment;
@@ -58,12 +65,15 @@ int engine_setup(void)
 
 /* -- loading -- */
 
+/* Without the library's arena: it never gives memory back, so every child would stay as large as its largest run, and
+ * one owner's many models would each keep theirs. The C library's heap was measured to be as fast here. */
 static bool engine_options(OrtSessionOptions *options, struct buffer *reason)
 {
     return engine_ok(api->SetIntraOpNumThreads(options, BOUNDS_INFER_THREADS), reason) &&
            engine_ok(api->SetInterOpNumThreads(options, 1), reason) &&
            engine_ok(api->SetSessionExecutionMode(options, ORT_SEQUENTIAL), reason) &&
            engine_ok(api->SetSessionGraphOptimizationLevel(options, ORT_ENABLE_ALL), reason) &&
+           engine_ok(api->DisableCpuMemArena(options), reason) &&
            engine_ok(api->SetSessionLogSeverityLevel(options, ORT_LOGGING_LEVEL_FATAL), reason) &&
            engine_ok(api->AddSessionConfigEntry(options, kOrtSessionOptionsConfigLoadModelFormat, "ONNX"), reason) &&
            engine_ok(api->AddSessionConfigEntry(options, kOrtSessionOptionsConfigAllowIntraOpSpinning, "0"), reason) &&
@@ -148,20 +158,30 @@ static int engine_read_values(struct engine *engine, bool output, struct buffer 
             continue;
         buffer_format(
             reason,
-            "the model's %s \"%.*s\" is not a tensor of float32, float64, int8, int32, int64, uint8 or bool with "
-            "at most %d dimensions",
+            "the model's %s \"%.*s\" is not a tensor of numbers, truth values or text with at most %d dimensions",
             output ? "output" : "input", TENSOR_NAME_MAX, values[i].name ? values[i].name : "?", TENSOR_RANK_MAX);
         return ERROR_INVALID;
     }
     return 0;
 }
 
+/* The first dimension of each takes any size. */
 static bool engine_first_is_free(const struct engine_value *values, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (values[i].rank == 0 || values[i].shape[0] >= 0)
             return false;
     return true;
+}
+
+/* A batch's answer is cut into equal pieces, which strings are not. */
+static bool engine_can_batch(const struct engine *engine)
+{
+    for (size_t i = 0; i < engine->output_count; i++)
+        if (engine->outputs[i].type == TENSOR_STRING)
+            return false;
+    return engine_first_is_free(engine->inputs, engine->input_count) &&
+           engine_first_is_free(engine->outputs, engine->output_count);
 }
 
 int engine_open(struct engine *engine, struct text bytes, struct buffer *reason)
@@ -176,8 +196,7 @@ int engine_open(struct engine *engine, struct text bytes, struct buffer *reason)
         engine_close(engine);
         return result;
     }
-    engine->batchable = engine_first_is_free(engine->inputs, engine->input_count) &&
-                        engine_first_is_free(engine->outputs, engine->output_count);
+    engine->batchable = engine_can_batch(engine);
     return 0;
 }
 
@@ -199,14 +218,45 @@ void engine_close(struct engine *engine)
 
 /* -- running -- */
 
+/* Strings are the library's own objects: each element is copied into one that it makes. */
+static bool engine_fill_strings(OrtValue *value, struct text bytes, struct buffer *reason)
+{
+    struct text element;
+    char *room = NULL;
+
+    for (size_t i = 0; tensor_next_string(&bytes, &element); i++) {
+        if (!engine_ok(api->GetResizedStringTensorElementBuffer(value, i, element.length, &room), reason))
+            return false;
+        if (element.length > 0)
+            memcpy(room, element.data, element.length);
+    }
+    return true;
+}
+
+static bool engine_make_strings(const struct engine_input *input, OrtValue **value, struct buffer *reason)
+{
+    OrtAllocator *allocator;
+
+    return engine_ok(api->GetAllocatorWithDefaultOptions(&allocator), reason) &&
+           engine_ok(api->CreateTensorAsOrtValue(allocator, input->shape, input->rank,
+                                                 ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, value), reason) &&
+           engine_fill_strings(*value, (struct text){(const char *)input->bytes, input->length}, reason);
+}
+
+static bool engine_make_input(const struct engine_input *input, enum tensor_type type, OrtValue **value,
+                              struct buffer *reason)
+{
+    if (type == TENSOR_STRING)
+        return engine_make_strings(input, value, reason);
+    return engine_ok(api->CreateTensorWithDataAsOrtValue(memory_info, input->bytes, input->length, input->shape,
+                                                         input->rank, (ONNXTensorElementDataType)type, value), reason);
+}
+
 static bool engine_make_inputs(const struct engine *engine, const struct engine_input *inputs, OrtValue **values,
                                struct buffer *reason)
 {
     for (size_t i = 0; i < engine->input_count; i++)
-        if (!engine_ok(api->CreateTensorWithDataAsOrtValue(
-                           memory_info, inputs[i].bytes, inputs[i].length, inputs[i].shape, inputs[i].rank,
-                           (ONNXTensorElementDataType)engine->inputs[i].type, &values[i]),
-                       reason))
+        if (!engine_make_input(&inputs[i], engine->inputs[i].type, &values[i], reason))
             return false;
     return true;
 }
@@ -224,20 +274,69 @@ static bool engine_run_values(struct engine *engine, OrtValue *const *inputs, Or
                      reason);
 }
 
-static int engine_read_answer(OrtValue *value, const char *name, struct tensor *tensor, struct buffer *reason)
+/* Writes the elements of a string tensor as a message carries them. The library gives all text in one piece, and where
+ * each element begins in it. */
+static bool engine_read_strings(OrtValue *value, size_t count, struct buffer *out)
+{
+    size_t length = 0;
+
+    if (!engine_ok(api->GetStringTensorDataLength(value, &length), NULL) || length > BOUNDS_TENSOR_WINDOW_BYTES)
+        return false;
+    MEMORY_AUTO char *text = memory_alloc(length + 1, 1);
+    MEMORY_AUTO size_t *starts = memory_alloc(count + 1, sizeof *starts);
+    if (!engine_ok(api->GetStringTensorContent(value, text, length, starts, count), NULL))
+        return false;
+    starts[count] = length;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t size = (uint32_t)(starts[i + 1] - starts[i]);
+        if (!text_is_utf8((struct text){text + starts[i], size}))
+            return false;
+        buffer_append(out, &size, sizeof size);
+        buffer_append(out, text + starts[i], size);
+    }
+    return true;
+}
+
+/* Where the elements are: in the library's memory, or in `strings`. A count was checked against a bound. */
+static bool engine_read_elements(OrtValue *value, uint64_t count, struct tensor *tensor, struct buffer *strings)
+{
+    void *data = NULL;
+
+    if (tensor->type == TENSOR_STRING) {
+        if (!engine_read_strings(value, (size_t)count, strings))
+            return false;
+        tensor->inline_bytes = buffer_view(strings);
+    } else {
+        if (!engine_ok(api->GetTensorMutableData(value, &data), NULL))
+            return false;
+        tensor->inline_bytes = (struct text){data, (size_t)count * tensor_type_size(tensor->type)};
+    }
+    tensor->byte_length = tensor->inline_bytes.length;
+    return true;
+}
+
+static bool engine_read_type(OrtValue *value, struct engine_value *seen)
 {
     OrtTensorTypeAndShapeInfo *info = NULL;
-    struct engine_value seen = {0};
-    void *data = NULL;
-    uint64_t count;
     int is_tensor = 0;
 
     if (!value || !engine_ok(api->IsTensor(value, &is_tensor), NULL) || !is_tensor ||
         !engine_ok(api->GetTensorTypeAndShape(value, &info), NULL))
-        goto unusable;
-    int result = engine_read_shape(&seen, info);
+        return false;
+    int result = engine_read_shape(seen, info);
     api->ReleaseTensorTypeAndShapeInfo(info);
-    if (result < 0 || !engine_ok(api->GetTensorMutableData(value, &data), NULL))
+    return result == 0;
+}
+
+/* What a model says about its outputs binds nobody: type, rank and size are looked at again on what really came. */
+static int engine_read_answer(struct engine_answer *answer, size_t index, const char *name, struct buffer *reason)
+{
+    OrtValue *value = answer->values[index];
+    struct tensor *tensor = &answer->tensors[index];
+    struct engine_value seen = {0};
+    uint64_t count;
+
+    if (!engine_read_type(value, &seen))
         goto unusable;
     *tensor = (struct tensor){.name = text_from(name), .type = seen.type, .rank = seen.rank};
     for (uint32_t i = 0; i < seen.rank; i++)
@@ -247,9 +346,8 @@ static int engine_read_answer(OrtValue *value, const char *name, struct tensor *
         buffer_format(reason, "the model's output \"%s\" is too large", name);
         return ERROR_LIMIT;
     }
-    tensor->byte_length = count * tensor_type_size(tensor->type);
-    tensor->inline_bytes = (struct text){data, (size_t)tensor->byte_length};
-    return 0;
+    if (engine_read_elements(value, count, tensor, &answer->strings[index]))
+        return 0;
 unusable:
     buffer_format(reason, "the model's output \"%s\" is not a tensor that can be answered", name);
     return ERROR_INVALID;
@@ -275,7 +373,7 @@ int engine_run(struct engine *engine, const struct engine_input *inputs, struct 
     }
     for (size_t i = 0; i < engine->output_count; i++) {
         int result =
-            engine_read_answer(ret_answer->values[i], engine->outputs[i].name, &ret_answer->tensors[i], reason);
+            engine_read_answer(ret_answer, i, engine->outputs[i].name, reason);
         if (result < 0) {
             engine_answer_clear(ret_answer);
             return result;
@@ -297,9 +395,11 @@ void engine_stop(void)
 
 void engine_answer_clear(struct engine_answer *answer)
 {
-    for (size_t i = 0; i < answer->count; i++)
+    for (size_t i = 0; i < answer->count; i++) {
+        buffer_release(&answer->strings[i]);
         if (answer->values[i])
             api->ReleaseValue(answer->values[i]);
+    }
     answer->count = 0;
 }
 

@@ -22,10 +22,10 @@ struct engine {
     struct OrtSession *session; /* owned */
     struct engine_value *inputs, *outputs; /* owned */
     size_t input_count, output_count;
-    bool batchable; /* the first dimension of everything may have any size */
+    bool batchable; /* the first dimension of everything may have any size, and answers can be cut by bytes */
 };
 
-/* One tensor that goes in: bytes are row-major elements of the input's type. */
+/* One tensor that goes in: bytes are row-major elements of the input's type, strings as a message carries them. */
 struct engine_input {
     unsigned char *bytes; /* borrowed */
     size_t length;
@@ -33,9 +33,10 @@ struct engine_input {
     int64_t shape[TENSOR_RANK_MAX];
 };
 
-/* What came out; tensors[i].inline_bytes borrow from values[i]. */
+/* What came out; tensors[i].inline_bytes borrow from values[i], or from strings[i] when they are strings. */
 struct engine_answer {
     struct OrtValue *values[TENSOR_LIST_MAX]; /* owned */
+    struct buffer strings[TENSOR_LIST_MAX];   /* owned */
     struct tensor tensors[TENSOR_LIST_MAX];
     size_t count;
 };

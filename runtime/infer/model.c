@@ -1,6 +1,7 @@
 #include "runtime/infer/model.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/base/bounds.h"
 #include "runtime/base/error.h"
@@ -100,6 +101,10 @@ static void model_fill(enum tensor_type type, unsigned char *bytes, size_t count
             ((float *)(void *)bytes)[i] = (float)draw / 255.0f;
         else if (type == TENSOR_FLOAT64)
             ((double *)(void *)bytes)[i] = draw / 255.0;
+        else if (type == TENSOR_FLOAT16)
+            ((uint16_t *)(void *)bytes)[i] = tensor_half_from((float)draw / 255.0f);
+        else if (type == TENSOR_STRING)
+            memset(bytes + i * size, 0, size); /* an empty text: its length */
         else /* 0 or 1: in range also as a token's number, a mask or a truth value */
             for (size_t j = 0; j < size; j++)
                 bytes[i * size + j] = j == 0 ? (unsigned char)(draw & 1) : 0;

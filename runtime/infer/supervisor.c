@@ -83,15 +83,25 @@ void supervisor_fail(struct supervisor *supervisor, struct supervisor_job *job, 
 
 /* -- the gateway -- */
 
+/* "try" is the supervisor's own: nobody outside asks for it. */
+static bool supervisor_knows_op(struct text op)
+{
+    static const char *const ops[] = {"describe", "run", "fetch", "pipeline"};
+
+    for (size_t i = 0; i < MEMORY_COUNT(ops); i++)
+        if (text_equal(op, text_from(ops[i])))
+            return true;
+    return false;
+}
+
 static const char *supervisor_check_job(const struct supervisor *supervisor, const struct message_infer_job *message)
 {
     struct text name = message->model, owner = text_cut(&name, '/');
 
     if (!text_is_name(owner) || !text_is_name(name))
         return "a model's name is \"owner/name\"";
-    if (!text_equal(message->op, TEXT("run")) && !text_equal(message->op, TEXT("describe")) &&
-        !text_equal(message->op, TEXT("pipeline")))
-        return "a model can be asked to describe, run or pipeline";
+    if (!supervisor_knows_op(message->op))
+        return "a model can be asked to describe, run, fetch or pipeline";
     if (supervisor_demo_jobs(supervisor, message->demo_id) >= BOUNDS_INFER_DEMO_JOBS)
         return "too many model calls of this demo wait already; try again in a moment";
     if (supervisor->jobs.count >= BOUNDS_INFER_JOBS)

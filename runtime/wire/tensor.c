@@ -6,6 +6,10 @@
 #include "runtime/base/error.h"
 #include "runtime/base/memory.h"
 
+/* The list is written and read field by field with explicit bytes: nothing of a C struct crosses between the two
+ * processes, so padding cannot leak and a wrong length cannot be believed. Reading is one pass with a rest that shrinks;
+ * what is left at the end makes the whole list invalid. */
+
 static const struct {
     unsigned type;
     size_t size;
@@ -13,7 +17,9 @@ static const struct {
 } tensor_types[] = {
     {TENSOR_FLOAT32, 4, "float32"}, {TENSOR_UINT8, 1, "uint8"}, {TENSOR_INT8, 1, "int8"},
     {TENSOR_INT32, 4, "int32"},     {TENSOR_INT64, 8, "int64"}, {TENSOR_BOOL, 1, "bool"},
-    {TENSOR_FLOAT64, 8, "float64"},
+    {TENSOR_FLOAT64, 8, "float64"}, {TENSOR_FLOAT16, 2, "float16"}, {TENSOR_STRING, 4, "string"},
+    {TENSOR_INT16, 2, "int16"},     {TENSOR_UINT16, 2, "uint16"},   {TENSOR_UINT32, 4, "uint32"},
+    {TENSOR_UINT64, 8, "uint64"},
 };
 
 size_t tensor_type_size(unsigned type)
@@ -38,6 +44,47 @@ int tensor_type_parse(struct text name)
         if (text_equal(name, text_from(tensor_types[i].name)))
             return (int)tensor_types[i].type;
     return ERROR_UNSUPPORTED;
+}
+
+/* Half precision: sign, 5 bits of exponent (bias 15), 10 of fraction. Below 2^-14 the steps are 2^-24 apart; adding a
+ * float whose own step is that rounds to them, the sum's low bits are the answer. */
+uint16_t tensor_half_from(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    bits &= 0x7fffffff;
+
+    if (bits > 0x7f800000)
+        return sign | 0x7e00; /* not a number */
+    if (bits >= 0x477ff000)
+        return sign | 0x7c00; /* rounds to 65536 or more */
+    if (bits < 0x38800000) {
+        const float magic = 0.5f; /* its step is 2^-24 */
+        float small;
+        memcpy(&small, &bits, sizeof small);
+        small += magic;
+        memcpy(&bits, &small, sizeof bits);
+        return sign | (uint16_t)(bits - 0x3f000000);
+    }
+    bits += 0xfff + (bits >> 13 & 1); /* to the nearest, ties to even */
+    return sign | (uint16_t)((bits >> 13) - (112 << 10));
+}
+
+float tensor_half_to(uint16_t half)
+{
+    uint32_t exponent = half >> 10 & 31, fraction = half & 0x3ff, sign = (uint32_t)(half & 0x8000) << 16, bits;
+    float value;
+
+    if (exponent == 0) {
+        value = (float)fraction * 0x1p-24f;
+        memcpy(&bits, &value, sizeof bits);
+    } else {
+        bits = (exponent == 31 ? 255u << 23 : (exponent + 112) << 23) | fraction << 13;
+    }
+    bits |= sign;
+    memcpy(&value, &bits, sizeof value);
+    return value;
 }
 
 int tensor_count(const struct tensor *tensor, uint64_t byte_limit, uint64_t *ret_count)
@@ -68,6 +115,11 @@ void tensor_list_begin(struct buffer *out, uint32_t count)
     tensor_put(out, count, 4);
 }
 
+size_t tensor_window_need(size_t list_length, size_t length)
+{
+    return list_length + length > BOUNDS_TENSOR_INLINE_BYTES ? (length + 63) & ~(size_t)63 : 0;
+}
+
 int tensor_list_add(struct buffer *out, const struct tensor *tensor, const void *bytes,
                     const struct tensor_window *window, size_t *window_used)
 {
@@ -76,8 +128,11 @@ int tensor_list_add(struct buffer *out, const struct tensor *tensor, const void 
 
     if (tensor_count(tensor, BOUNDS_TENSOR_WINDOW_BYTES, &count) < 0)
         return ERROR_LIMIT;
-    size_t length = (size_t)count * tensor_type_size(tensor->type);
-    bool in_window = out->length + length > BOUNDS_TENSOR_INLINE_BYTES;
+    bool strings = tensor->type == TENSOR_STRING;
+    size_t length = strings ? (size_t)tensor->byte_length : (size_t)count * tensor_type_size(tensor->type);
+    bool in_window = tensor_window_need(out->length, length) > 0;
+    if (in_window && strings)
+        return ERROR_LIMIT;
     if (in_window && (!window->base || start > window->length || length > window->length - start))
         return ERROR_LIMIT;
     tensor_put(out, tensor->name.length, 4);
@@ -139,6 +194,30 @@ static int tensor_read_head(struct text *rest, struct tensor *tensor)
     return 0;
 }
 
+bool tensor_next_string(struct text *bytes, struct text *ret_element)
+{
+    uint64_t length;
+
+    return tensor_take(bytes, 4, &length) && tensor_take_text(bytes, length, ret_element);
+}
+
+/* Exactly `count` elements, each of them text. */
+static bool tensor_strings_are_whole(struct text bytes, uint64_t count)
+{
+    struct text element;
+
+    while (count > 0 && tensor_next_string(&bytes, &element) && text_is_utf8(element))
+        count--;
+    return count == 0 && bytes.length == 0;
+}
+
+static int tensor_read_strings(struct text *rest, struct tensor *tensor, uint64_t count)
+{
+    if (tensor->in_window || !tensor_take_text(rest, tensor->byte_length, &tensor->inline_bytes))
+        return ERROR_INVALID;
+    return tensor_strings_are_whole(tensor->inline_bytes, count) ? 0 : ERROR_INVALID;
+}
+
 static int tensor_read_one(struct text *rest, size_t window_length, struct tensor *tensor)
 {
     uint64_t count;
@@ -150,6 +229,8 @@ static int tensor_read_one(struct text *rest, size_t window_length, struct tenso
         return ERROR_INVALID;
     if (tensor_count(tensor, BOUNDS_TENSOR_WINDOW_BYTES, &count) < 0)
         return ERROR_LIMIT;
+    if (tensor->type == TENSOR_STRING)
+        return tensor_read_strings(rest, tensor, count);
     if (count * tensor_type_size(tensor->type) != tensor->byte_length)
         return ERROR_INVALID;
     if (!tensor->in_window)

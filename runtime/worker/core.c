@@ -11,6 +11,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/worker/markdown.h"
 #include "runtime/worker/picture.h"
+#include "runtime/worker/tensors.h"
 #include "runtime/worker/worker.h"
 
 static struct worker *core_worker; /* NULL while describing and in the zygote */
@@ -42,7 +43,7 @@ static int core_raise(lua_State *lua, const char *sentence)
     return lua_error(lua);
 }
 
-static struct event *core_event(lua_State *lua)
+struct event *core_event(lua_State *lua)
 {
     if (!core_worker || !core_worker->running)
         core_raise(lua, "models, files and waits work in a handler, not while app.lua loads");
@@ -54,6 +55,12 @@ static struct text core_text(lua_State *lua, int index)
     struct text text;
     text.data = luaL_checklstring(lua, index, &text.length);
     return text;
+}
+
+/* core.raise(sentence): an author's mistake that only the far side could see. */
+static int core_lua_raise(lua_State *lua)
+{
+    return core_raise(lua, luaL_checkstring(lua, 1));
 }
 
 /* -- requests: one row per kind; each packs its message from the Lua arguments 2… -- */
@@ -277,214 +284,11 @@ static int core_markdown(lua_State *lua)
     return 1;
 }
 
-/* -- tensors -- */
-
-static void core_send_list(lua_State *lua, struct buffer *list)
-{
-    lua_pushlstring(lua, list->data, list->length);
-    buffer_release(list);
-}
-
-static int core_add_tensor(lua_State *lua, struct buffer *list, const struct tensor *tensor, const void *bytes)
-{
-    if (tensor_list_add(list, tensor, bytes, &core_event(lua)->worker->window, &core_event(lua)->worker->window_used) ==
-        0)
-        return 0;
-    buffer_release(list);
-    return luaL_error(lua, "the tensor \"%s\" is larger than %d MiB", tensor->name.data,
-                      (int)(BOUNDS_TENSOR_WINDOW_BYTES >> 20));
-}
-
-/* Only one packed list is on the way per wait, but several events may wait: the window is used as a ring. */
-static void core_rewind_window(struct worker *worker)
-{
-    if (worker->calls.count == 0 || worker->window_used > worker->window.length / 2)
-        worker->window_used = 0;
-}
-
-static int core_pack_image(lua_State *lua)
-{
-    const struct picture *picture = picture_check(lua, 1);
-    struct buffer list = BUFFER_EMPTY;
-    struct tensor tensor = {.name = TEXT("image"), .type = TENSOR_UINT8, .rank = 3,
-                            .shape = {picture->height, picture->width, picture->channels}};
-
-    core_rewind_window(core_event(lua)->worker);
-    tensor_list_begin(&list, 1);
-    core_add_tensor(lua, &list, &tensor, picture->pixels);
-    core_send_list(lua, &list);
-    return 1;
-}
-
-static void core_store_element(unsigned char *at, enum tensor_type type, lua_State *lua, int index)
-{
-    lua_Number number = lua_isboolean(lua, index) ? lua_toboolean(lua, index) : lua_tonumber(lua, index);
-    int is_integer;
-    lua_Integer integer = lua_tointegerx(lua, index, &is_integer);
-    if (!is_integer)
-        integer = number >= 9.2e18 ? INT64_MAX : number <= -9.2e18 ? INT64_MIN : (lua_Integer)number;
-
-    switch (type) {
-    case TENSOR_FLOAT32:
-        memcpy(at, &(float){(float)number}, 4);
-        break;
-    case TENSOR_FLOAT64:
-        memcpy(at, &(double){number}, 8);
-        break;
-    case TENSOR_INT32:
-        memcpy(at, &(int32_t){(int32_t)integer}, 4);
-        break;
-    case TENSOR_INT64:
-        memcpy(at, &(int64_t){integer}, 8);
-        break;
-    case TENSOR_UINT8:
-    case TENSOR_INT8:
-        *at = (unsigned char)integer;
-        break;
-    case TENSOR_BOOL:
-        *at = number != 0;
-        break;
-    }
-}
-
-/* The table at the top: { name, type, shape, data }. */
-static int core_pack_one(lua_State *lua, struct buffer *list)
-{
-    int table = lua_gettop(lua);
-    struct tensor tensor = {0};
-    uint64_t count;
-
-    lua_getfield(lua, table, "name");
-    tensor.name = core_text(lua, -1);
-    lua_getfield(lua, table, "type");
-    int type = tensor_type_parse(core_text(lua, -1));
-    if (type < 0 || tensor.name.length > TENSOR_NAME_MAX)
-        return luaL_error(lua, "the tensor \"%s\" has the unknown type %s", tensor.name.data, lua_tostring(lua, -1));
-    tensor.type = (enum tensor_type)type;
-    lua_getfield(lua, table, "shape");
-    luaL_checktype(lua, -1, LUA_TTABLE);
-    lua_Unsigned rank = lua_rawlen(lua, -1);
-    if (rank > TENSOR_RANK_MAX)
-        return luaL_error(lua, "the tensor \"%s\" has more than %d dimensions", tensor.name.data, TENSOR_RANK_MAX);
-    for (; tensor.rank < rank; tensor.rank++) {
-        lua_rawgeti(lua, -1, (lua_Integer)tensor.rank + 1);
-        lua_Integer size = lua_tointeger(lua, -1);
-        tensor.shape[tensor.rank] = size < 0 ? UINT64_MAX : (uint64_t)size;
-        lua_pop(lua, 1);
-    }
-    lua_getfield(lua, table, "data");
-    luaL_checktype(lua, -1, LUA_TTABLE);
-    if (tensor_count(&tensor, BOUNDS_TENSOR_WINDOW_BYTES, &count) < 0 || count != lua_rawlen(lua, -1))
-        return luaL_error(lua, "the tensor \"%s\" has %d values, which is not what its shape says", tensor.name.data,
-                          (int)lua_rawlen(lua, -1));
-    size_t size = tensor_type_size(tensor.type);
-    unsigned char *bytes = lua_newuserdatauv(lua, (size_t)count * size + 1, 0);
-    for (uint64_t i = 0; i < count; i++) {
-        lua_rawgeti(lua, -2, (lua_Integer)i + 1);
-        core_store_element(bytes + i * size, tensor.type, lua, -1);
-        lua_pop(lua, 1);
-    }
-    core_add_tensor(lua, list, &tensor, bytes);
-    lua_settop(lua, table);
-    return 0;
-}
-
-static int core_pack_tensors(lua_State *lua)
-{
-    struct buffer *list = lua_newuserdatauv(lua, sizeof *list, 0);
-    lua_Unsigned count = lua_rawlen(lua, 1);
-
-    buffer_init(list);
-    core_rewind_window(core_event(lua)->worker);
-    if (count > TENSOR_LIST_MAX)
-        return luaL_error(lua, "a model takes at most %d tensors", TENSOR_LIST_MAX);
-    tensor_list_begin(list, (uint32_t)count);
-    for (lua_Unsigned i = 1; i <= count; i++) {
-        lua_rawgeti(lua, 1, (lua_Integer)i);
-        core_pack_one(lua, list);
-        lua_pop(lua, 1);
-    }
-    core_send_list(lua, list);
-    return 1;
-}
-
-static void core_push_element(lua_State *lua, const unsigned char *at, enum tensor_type type)
-{
-    float single;
-    double number;
-    int32_t small;
-    int64_t large;
-
-    switch (type) {
-    case TENSOR_FLOAT32:
-        memcpy(&single, at, 4);
-        lua_pushnumber(lua, single);
-        break;
-    case TENSOR_FLOAT64:
-        memcpy(&number, at, 8);
-        lua_pushnumber(lua, number);
-        break;
-    case TENSOR_INT32:
-        memcpy(&small, at, 4);
-        lua_pushinteger(lua, small);
-        break;
-    case TENSOR_INT64:
-        memcpy(&large, at, 8);
-        lua_pushinteger(lua, large);
-        break;
-    case TENSOR_INT8:
-        lua_pushinteger(lua, (int8_t)*at);
-        break;
-    case TENSOR_UINT8:
-        lua_pushinteger(lua, *at);
-        break;
-    case TENSOR_BOOL:
-        lua_pushboolean(lua, *at != 0);
-        break;
-    }
-}
-
-static void core_push_tensor(lua_State *lua, const struct tensor *tensor, const unsigned char *bytes)
-{
-    size_t size = tensor_type_size(tensor->type);
-    uint64_t count = tensor->byte_length / size;
-
-    lua_createtable(lua, (int)count, 2);
-    for (uint64_t i = 0; i < count; i++) {
-        core_push_element(lua, bytes + i * size, tensor->type);
-        lua_rawseti(lua, -2, (lua_Integer)i + 1);
-    }
-    lua_createtable(lua, (int)tensor->rank, 0);
-    for (uint32_t i = 0; i < tensor->rank; i++) {
-        lua_pushinteger(lua, (lua_Integer)tensor->shape[i]);
-        lua_rawseti(lua, -2, (lua_Integer)i + 1);
-    }
-    lua_setfield(lua, -2, "shape");
-    lua_pushstring(lua, tensor_type_name(tensor->type));
-    lua_setfield(lua, -2, "type");
-}
-
-static int core_unpack_tensors(lua_State *lua)
-{
-    struct tensor tensors[TENSOR_LIST_MAX];
-    const struct tensor_window *window = &core_event(lua)->worker->window;
-    int count = tensor_list_read(core_text(lua, 1), window->length, tensors, TENSOR_LIST_MAX);
-
-    if (count < 0)
-        return luaL_error(lua, "the model's answer is damaged");
-    lua_createtable(lua, 0, count);
-    for (int i = 0; i < count; i++) {
-        lua_pushlstring(lua, tensors[i].name.data, tensors[i].name.length);
-        core_push_tensor(lua, &tensors[i], tensor_bytes(&tensors[i], window));
-        lua_rawset(lua, -3);
-    }
-    return 1;
-}
-
 void core_register(lua_State *lua)
 {
     static const luaL_Reg functions[] = {
         {"call", core_call},
+        {"raise", core_lua_raise},
         {"partial", core_partial},
         {"emit", core_emit},
         {"context", core_context},
@@ -495,9 +299,9 @@ void core_register(lua_State *lua)
         {"markdown", core_markdown},
         {"image_new", picture_lua_new},
         {"image_decode", picture_lua_decode},
-        {"pack_image", core_pack_image},
-        {"pack_tensors", core_pack_tensors},
-        {"unpack_tensors", core_unpack_tensors},
+        {"pack_tensors", tensors_lua_pack},
+        {"reserve", tensors_lua_reserve},
+        {"unpack_tensors", tensors_lua_unpack},
         {NULL, NULL},
     };
     luaL_newlib(lua, functions);

@@ -24,6 +24,7 @@ struct event {
     int64_t credit;       /* bytes it may still send while it runs; the message that passes it suspends the handler */
     bool starved;         /* suspended until the gateway gives credit */
     bool cancelled;
+    size_t window_start, window_length; /* its place in the tensor window; length 0: none */
 };
 
 struct worker {
@@ -32,7 +33,6 @@ struct worker {
     struct bundle bundle;
     struct control_page *page;
     struct tensor_window window;
-    size_t window_used;          /* of the call that is being packed */
     char *app_file;              /* owned: from the manifest */
     uint64_t published_seed;
     struct map events;           /* id → struct event */
@@ -71,6 +71,8 @@ int slice_limit_loading(struct state *state, unsigned ms);
 /* -- core.c -- */
 /* The worker that the Lua side belongs to; NULL while describing. */
 void core_attach(struct worker *worker);
+/* The event that runs; raises while app.lua loads. */
+struct event *core_event(struct lua_State *lua);
 /* Names of the models that app.lua mentioned while loading, one per line. */
 struct text core_models(void);
 

@@ -27,7 +27,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const unsigned char *bytes = tensor_bytes(&tensors[i], &window);
         uint64_t elements;
         expect(tensor_count(&tensors[i], BOUNDS_TENSOR_WINDOW_BYTES, &elements) == 0);
-        expect(elements * tensor_type_size(tensors[i].type) == tensors[i].byte_length);
+        if (tensors[i].type == TENSOR_STRING) {
+            struct text rest = tensors[i].inline_bytes, element;
+            for (uint64_t n = 0; n < elements; n++)
+                expect(tensor_next_string(&rest, &element) && text_is_utf8(element));
+            expect(rest.length == 0 && !tensors[i].in_window);
+        } else {
+            expect(elements * tensor_type_size(tensors[i].type) == tensors[i].byte_length);
+        }
         for (uint64_t at = 0; at < tensors[i].byte_length; at++)
             sum += bytes[at];
     }

@@ -77,24 +77,120 @@ class Answers(InferCase):
         self.assertEqual(read_tensors(self.infer.result(two)[2])["sum"], ([2, 2], [2, 3, 4, 5]))
         self.assertEqual(read_tensors(self.infer.result(one)[2])["sum"], ([1, 2], [2, 2]))
 
-    def test_large_tensors_go_through_the_window(self):
+    def test_every_type_goes_through(self):
+        values = {"float32": [0.5, -2.0], "float64": [0.1, 1e300], "float16": [0.5, 65504.0], "int64": [-(1 << 63), (1 << 63) - 1],
+                  "int32": [-(1 << 31), 5], "int16": [-5, 32767], "int8": [-128, 127], "uint64": [1 << 63, 0], "uint32": [4294967295, 0],
+                  "uint16": [65535, 0], "uint8": [255, 0], "bool": [True, False], "string": ["", "grüße\0?"]}
+        for kind, pair in values.items():
+            self.infer.models[f"ann/{kind}"] = {"onnx/model.onnx": harness.model_same(kind)}
+            status, body, answer = self.infer.call(f"ann/{kind}", data=tensors(("in", kind, [2], pair)))
+            self.assertEqual((status, body), (0, ""), kind)
+            self.assertEqual(read_tensors(answer), {"out": ([2], pair)})
+
+    def test_strings_of_a_batch_are_not_mixed(self):
+        cast = harness.node("Cast", ["in"], ["out"], harness.member(5, harness.member(1, "to") + harness.member(3, 1) + harness.member(20, 2)))
+        self.infer.models["ann/cast"] = {"onnx/model.onnx": harness.onnx([cast], [("in", 8, ("n",))], [("out", 1, ("n",))])}
+        jobs = [self.infer.job("ann/cast", data=tensors(("in", "string", [2], [f"{10 ** (i % 7)}", f"{i}.5"])), demo=i) for i in range(1, 30)]
+        for i, job in enumerate(jobs, 1):
+            status, body, answer = self.infer.result(job)
+            self.assertEqual((status, body), (0, ""))
+            self.assertEqual(read_tensors(answer), {"out": ([2], [10 ** (i % 7), i + 0.5])})
+
+    def test_free_dimensions_take_any_size(self):
+        self.infer.models["ann/free"] = {"onnx/model.onnx": harness.model_same("int64", ("rows", "columns"))}
+        for rows, columns in ((1, 1), (3, 2), (2, 3), (0, 4), (1, 500)):
+            count = rows * columns
+            status, body, answer = self.infer.call("ann/free", data=tensors(("in", "int64", [rows, columns], list(range(count)))))
+            self.assertEqual((status, read_tensors(answer)), (0, {"out": ([rows, columns], list(range(count)))}), body)
+
+
+class Windows(InferCase):
+    """Large tensors stand in the window of the worker that asks; what comes back is placed where the worker says."""
+    ROWS, SIZE = 50000, 400000
+
+    def setUp(self):
+        super().setUp()
+        self.fd = self.new_window(9)
+        self.window = mmap.mmap(self.fd, 4 << 20)
+        self.addCleanup(self.window.close)
+        self.window[0:self.SIZE] = struct.pack("<100000f", *range(100000))
+        self.window[self.SIZE:2 * self.SIZE] = struct.pack("<100000f", *[1] * 100000)
+        self.data = tensors(("a", "float32", [self.ROWS, 2], (0, self.SIZE)), ("b", "float32", [self.ROWS, 2], (self.SIZE, self.SIZE)))
+
+    def new_window(self, slot, seals=2 | 4):
         fd = os.memfd_create("window", os.MFD_ALLOW_SEALING)
         os.ftruncate(fd, 4 << 20)
-        fcntl.fcntl(fd, 1033, 2 | 4)  # F_ADD_SEALS: shrink, grow
+        if seals:
+            fcntl.fcntl(fd, 1033, seals)  # F_ADD_SEALS: shrink, grow
         self.addCleanup(os.close, fd)
-        self.infer.gateway.send("infer_window", [fd], slot=9)
-        with mmap.mmap(fd, 4 << 20) as window:
-            rows, size = 50000, 400000
-            window[0:size] = struct.pack("<100000f", *range(100000))
-            window[size:2 * size] = struct.pack("<100000f", *[1] * 100000)
-            data = tensors(("a", "float32", [rows, 2], (0, size)), ("b", "float32", [rows, 2], (size, size)))
-            status, body, answer = self.infer.call("ann/add", data=data, slot=9)
-            self.assertEqual(status, 0, body)
-            self.assertEqual(read_tensors(answer, window)["sum"], ([rows, 2], list(range(1, 100001))))
+        self.infer.gateway.send("infer_window", [fd], slot=slot)
+        return fd
+
+    def run_large(self, slot=9):
+        status, body, answer = self.infer.call("ann/add", data=self.data, slot=slot)
+        self.assertEqual((status, answer), (0, b""), body)
+        return json.loads(body)
+
+    def test_there_and_back(self):
+        held = self.run_large()
+        self.assertGreaterEqual(held["bytes"], self.SIZE)
+        before = self.window[:3 << 20]
+        status, body, answer = self.infer.fetch("ann/add", held, 3 << 20, 9)
+        self.assertEqual(status, 0, body)
+        self.assertEqual(read_tensors(answer, self.window)["sum"], ([self.ROWS, 2], list(range(1, 100001))))
+        self.assertEqual(self.window[:3 << 20], before, "nothing else was touched")
+
+    def test_an_answer_is_fetched_once_and_only_by_its_worker(self):
+        self.new_window(10)
+        held = self.run_large()
+        self.assertIn("not kept", self.infer.fetch("ann/add", held, 0, 10)[1])
+        self.assertEqual(self.infer.fetch("ann/add", held, 2 << 20, 9)[0], 0)
+        self.assertIn("not kept", self.infer.fetch("ann/add", held, 2 << 20, 9)[1])
+
+    def test_places_outside_of_the_window_are_refused(self):
+        held = self.run_large()
+        for offset in (4 << 20, (4 << 20) - 1000, 1 << 62, (1 << 63) - 1):
+            self.assertIn("does not fit", self.infer.fetch("ann/add", held, offset, 9)[1], offset)
+        self.assertIn("does not fit", self.infer.fetch("ann/add", held, 0, 9, length=1000)[1])
+        for wrong in ('{"held":-1,"offset":0,"length":1}', '{"held":"x"}', "[]", "{", ""):
+            self.assertNotEqual(self.infer.call("ann/add", "fetch", wrong, slot=9)[0], 0, wrong)
+        self.assertEqual(self.infer.fetch("ann/add", held, 0, 9)[0], 0, "it was still kept")
+
+    def test_what_nobody_fetches_makes_room(self):
+        self.infer.models["ann/large"] = {"onnx/model.onnx": harness.model_same("uint8")}
+        data = tensors(("in", "uint8", [3 << 20], (0, 3 << 20)))
+        first = json.loads(self.infer.call("ann/large", data=data, slot=9)[1])
+        for _ in range(22):
+            last = json.loads(self.infer.call("ann/large", data=data, slot=9)[1])
+        self.assertIn("not kept", self.infer.fetch("ann/large", first, 0, 9)[1])
+        self.assertEqual(self.infer.fetch("ann/large", last, 0, 9)[0], 0)
+        (child,) = self.infer.children()
+        memory = int(re.search(r"RssAnon:\s+(\d+)", pathlib.Path(f"/proc/{child}/status").read_text())[1])
+        self.assertLess(memory, 200 << 10 if not harness.SANITIZED else 800 << 10)
+
+    def test_a_window_that_is_gone(self):
+        held = self.run_large()
         self.infer.gateway.send("infer_window_gone", slot=9)
-        status, body, _ = self.infer.call("ann/add", data=data, slot=9)
+        status, body, _ = self.infer.call("ann/add", data=self.data, slot=9)
         self.assertNotEqual(status, 0)
         self.assertIn("malformed", body)
+        self.new_window(9)
+        self.assertIn("not kept", self.infer.fetch("ann/add", held, 0, 9)[1], "another worker has the slot now")
+
+    def test_a_window_that_could_shrink_is_not_mapped(self):
+        fd = self.new_window(11, seals=0)
+        status, body, _ = self.infer.call("ann/add", data=self.data, slot=11)
+        self.assertIn("malformed", body)
+        os.ftruncate(fd, 0)
+        self.assertEqual(self.infer.call("ann/add", data=add([1, 2], [3, 4]), slot=11)[0], 0)
+
+    def test_an_answer_larger_than_any_window(self):
+        status, body, _ = self.infer.call("ann/add", data=tensors(("a", "float32", [100000, 2], (0, 800000)), ("b", "float32", [100000, 2], (0, 800000))))
+        self.assertIn("malformed", body, "a worker without a window")
+        zeros = harness.node("ConstantOfShape", ["size"], ["out"])
+        self.infer.models["ann/zeros"] = {"onnx/model.onnx": harness.onnx([zeros], [("size", 7, (1,))], [("out", 1, ("n",))])}
+        status, body, _ = self.infer.call("ann/zeros", data=tensors(("size", "int64", [1], [2 << 20])), slot=9)
+        self.assertEqual((status, body), (3, "model ann/zeros: its answer is larger than 4096 KiB"))
 
 
 class Refusals(InferCase):
@@ -123,7 +219,7 @@ class Refusals(InferCase):
 
     def test_names_and_operations(self):
         self.assertIn("owner/name", self.refused("../etc"))
-        self.assertIn("describe, run or pipeline", self.refused("ann/add", "try"))
+        self.assertIn("describe, run, fetch or pipeline", self.refused("ann/add", "try"))
         self.assertIn("image-classification", self.refused("vitrine/digits", "pipeline", '{"task":"other"}', picture("three.png")))
         self.assertIn("preprocessor_config.json", self.refused("ann/add", "pipeline", PICTURE, picture("three.png")))
         self.assertIn("top_k", self.refused("vitrine/digits", "pipeline", '{"task":"image-classification","top_k":0}', b""))
