@@ -64,7 +64,7 @@ class Workers(unittest.TestCase):
         import fcntl
         self.run_function("one", ["a"])
         worker = self.rig.workers[0]
-        self.assertEqual(os.fstat(worker.window).st_size, 4 << 20)
+        self.assertEqual(os.fstat(worker.window).st_size, 16 << 20)
         self.assertEqual(os.fstat(worker.page).st_size, 4096)
         for fd in (worker.window, worker.page):
             self.assertEqual(fcntl.fcntl(fd, fcntl.F_GET_SEALS), fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
