@@ -38,10 +38,11 @@ static int worker_read_manifest(struct worker *worker, struct buffer *ret_digest
         json_parse(&json, entry.contents, NULL) < 0)
         return ERROR_CORRUPT;
     const struct json_node *root = &json.nodes[0];
-    const struct json_node *show = json_get(&json, json_get(&json, root, "card"), "show_error");
+    const struct json_node *card_shows = json_get(&json, json_get(&json, root, "card"), "show_error");
+    const struct json_node *app_shows = json_get(&json, root, "show_error");
     int64_t seed = 0;
     worker->app_file = json_string_copy(json_get(&json, root, "app_file"));
-    worker->show_error = show && show->type == JSON_TRUE;
+    worker->show_error = (card_shows && card_shows->type == JSON_TRUE) || (app_shows && app_shows->type == JSON_TRUE);
     json_integer(json_get(&json, root, "seed"), &seed);
     worker->published_seed = (uint64_t)seed;
     int result = json_string(json_get(&json, root, "tree_digest"), ret_digest);

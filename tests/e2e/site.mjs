@@ -16,6 +16,7 @@ export const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-f
 const START_LIMIT_MS = 20000;
 const STOP_LIMIT_MS = 10000;
 const COMMAND_LIMIT_MS = 60000;
+const STEP_LIMIT_MS = 10000; // of one step in the browser
 
 function port_free() {
     return new Promise((resolve, reject) => {
@@ -158,6 +159,7 @@ export async function page_open(browser, address, options = {}) {
 }
 
 export function page_watch(page) {
+    page.setDefaultTimeout(STEP_LIMIT_MS);
     page.troubles = [];
     page.on("pageerror", (error) => page.troubles.push(String(error)));
     page.on("request", (request) => { if (is_foreign(request.url())) page.troubles.push(request.url()); });
