@@ -1,3 +1,12 @@
+/* The store's half of a describe cage.
+ *
+ *   tree ─▶ stage pipe ─▶ cage ─▶ bundle pipe ─▶ incoming file + SHA-256
+ *                           └───▶ report pipe ─▶ lines for the author
+ *
+ * One poll loop on a job thread serves all three pipes, because the cage may write a report, or give up, before it has read
+ * the whole tree: feeding first and reading afterwards would deadlock on a full pipe. The tree is loaded one file at a
+ * time; the bundle goes to disk as it comes. So memory here is bounded by the largest file, whatever the cage does. The
+ * cage is hostile: it may send too much (BOUNDS_BUNDLE_BYTES, BOUNDS_REPORT_BYTES), nothing, or never end (the deadline). */
 #include "store/describe.h"
 
 #include <endian.h>
@@ -135,6 +144,15 @@ static int feed(struct run *run)
 
 /* -- bundle and report out -- */
 
+/* The author cannot do anything about it, the operator can: each is told what concerns them. */
+static void no_room(struct describe *describe)
+{
+    log_error("cannot write a bundle (%llu bytes so far): %s", (unsigned long long)describe->bytes, strerror(errno));
+    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
+        buffer_string(&describe->trouble,
+                      "the server has no room left for this release; tell its operator, and push again later");
+}
+
 static int take_bundle(struct run *run)
 {
     struct describe *describe = run->describe;
@@ -150,7 +168,10 @@ static int take_bundle(struct run *run)
         return ERROR_LIMIT;
     }
     crypto_hash_sha256_update(&run->hash, (const unsigned char *)piece, (unsigned long long)count);
-    return fd_write_full(describe->file_fd, piece, (size_t)count);
+    int result = fd_write_full(describe->file_fd, piece, (size_t)count);
+    if (result != 0)
+        no_room(describe);
+    return result;
 }
 
 static void take_report(struct describe *describe)

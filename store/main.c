@@ -43,6 +43,7 @@ int main(void)
     static struct store store;
     log_init("store");
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of that write, not the end of the store */
     umask(077);
     if (loop_init(&store.loop) != 0) {
         log_error("cannot make an event loop");

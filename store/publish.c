@@ -1,3 +1,19 @@
+/* One push, from git's hook to a live release: a state machine that is moved on by jobs, cages, peers and the hook.
+ *
+ *   state       moved on by            what may go wrong there
+ *   WAITING     the hook's message     refs that are not main: stored, nothing else
+ *   CHECKING    a job: tree_load       names, kinds, sizes
+ *   DESCRIBING  a job AND the cage     the card, the script; either may end first
+ *   KEEPING     a job: check and sync  a bundle that is not what it claims
+ *   TRYING      the inference backend  a model that does not run
+ *   ACCEPTED    git's exit             git moves no ref after all
+ *   LATE        a timer                the database is locked or full just now
+ *   OVER        git's exit             nothing any more: a verdict was given
+ *
+ * Who frees it: the git session calls publish_settle() exactly once, when git has exited; if a job still runs then, its
+ * `done` finds `settled` and frees. Every other callback (cage, peer, timer) is taken back in publish_free(), so none can
+ * find it gone. At most one publish of a repository is past WAITING (store->publishing): two pushes at once would both
+ * be checked against the same old main, and git would let only one move it. */
 #include "store/publish.h"
 
 #include <stdlib.h>
@@ -14,7 +30,7 @@
 #include "store/release.h"
 #include "store/store.h"
 
-enum publish_state { WAITING, CHECKING, DESCRIBING, KEEPING, TRYING, ACCEPTED, OVER };
+enum publish_state { WAITING, CHECKING, DESCRIBING, KEEPING, TRYING, ACCEPTED, LATE, OVER };
 
 struct publish {
     struct job job; /* first: a job of this publish */
@@ -40,7 +56,7 @@ struct publish {
     struct buffer card, reason;
     int64_t release_id;
     uint32_t question;          /* to the inference backend, 0 for none */
-    struct loop_timer patience; /* for its answer */
+    struct loop_timer patience; /* TRYING: for its answer; LATE: until the next attempt */
 };
 
 static void publish_free(struct publish *publish)
@@ -199,9 +215,15 @@ void publish_tried(struct publish *publish, int status, struct text reason)
         refuse(publish, reason.length ? reason : TEXT("the model could not be run"));
 }
 
+static void go_live_late(struct publish *publish);
+
 static void lost_patience(void *context)
 {
     struct publish *publish = context;
+    if (publish->state == LATE) {
+        go_live_late(publish);
+        return;
+    }
     peer_forget(publish->store, publish->question);
     publish_tried(publish, ERROR_TIMEOUT, TEXT("trying the model took too long; make it smaller or push again"));
 }
@@ -469,22 +491,10 @@ bool publish_is_accepted(const struct publish *publish)
     return publish->state == ACCEPTED;
 }
 
-static void go_live(struct publish *publish)
+/* What is left to do when the row says live: everybody who caches something is told. */
+static void announce(struct publish *publish)
 {
     struct store *store = publish->store;
-    char head[41];
-    if (repository_head(store->settings.data, publish->repository.id, head) != 0 ||
-        strcmp(head, publish->commit) != 0) {
-        release_drop(&store->database, &store->vault, publish->release_id);
-        log_warning("git did not take the push to %s/%s after all", publish->repository.owner,
-                    publish->repository.name);
-        return;
-    }
-    int result = release_make_live(&store->database, publish->release_id);
-    if (result != 0) {
-        log_error("release %lld stays pending: %s", (long long)publish->release_id, error_text(result));
-        return;
-    }
     release_prune(&store->database, &store->vault, publish->repository.id);
     store_log(store, publish->repository.id, "build", "info", TEXT("published"));
     store_event(store, publish->actor, "publish", publish->repository.name, publish->commit);
@@ -493,12 +503,47 @@ static void go_live(struct publish *publish)
              publish->commit, (unsigned long long)(clock_now_ms() - publish->started_ms));
 }
 
+/* Git has the last word: only when it moved the ref does the release count. 0, or an error of the database: then git and
+ * the rows disagree, and this must be tried again. */
+static int go_live(struct publish *publish)
+{
+    struct store *store = publish->store;
+    char head[41];
+    if (repository_head(store->settings.data, publish->repository.id, head) != 0 ||
+        strcmp(head, publish->commit) != 0) {
+        release_drop(&store->database, &store->vault, publish->release_id);
+        log_warning("git did not take the push to %s/%s after all", publish->repository.owner,
+                    publish->repository.name);
+        return 0;
+    }
+    int result = release_make_live(&store->database, publish->release_id);
+    if (result == 0)
+        announce(publish);
+    return result;
+}
+
+/* The author was told yes, so the release goes live as soon as the database takes it; a stop in between is mended by
+ * release_reconcile() at the next start. Until then no other push to this repository is taken. */
+static void go_live_late(struct publish *publish)
+{
+    int result = go_live(publish);
+    if (result == 0) {
+        publish_free(publish);
+        return;
+    }
+    if (publish->state != LATE)
+        log_error("release %lld of %s/%s stays pending and is tried again: %s", (long long)publish->release_id,
+                  publish->repository.owner, publish->repository.name, error_text(result));
+    publish->state = LATE;
+    loop_timer_start(&publish->patience, BOUNDS_PUBLISH_RETRY_MS);
+}
+
 void publish_settle(struct publish *publish)
 {
-    if (publish->state == ACCEPTED)
-        go_live(publish);
     publish->settled = true;
     cage_kill(publish->store, publish->cage);
-    if (!publish->working)
+    if (publish->state == ACCEPTED)
+        go_live_late(publish);
+    else if (!publish->working)
         publish_free(publish);
 }

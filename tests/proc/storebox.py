@@ -164,7 +164,9 @@ def describe_plain(files, model):
 
 
 class StoreBox:
-    def __init__(self, describe=describe_plain, data=None, environment=None):
+    def __init__(self, describe=describe_plain, data=None, environment=None, before_exec=None):
+        self.before_exec = before_exec or (lambda: None)  # runs in the store's process, before it is one
+        self.broken_cages = set()  # "git", "describe": what the launcher cannot start
         self.folder = tempfile.mkdtemp(prefix="vitrine-store-test-")
         self.data = data or os.path.join(self.folder, "data")
         self.describe = describe
@@ -201,6 +203,7 @@ class StoreBox:
         def place():
             os.dup2(keep, 3)
             os.set_inheritable(3, True)
+            self.before_exec()
 
         fd = keep if keep != 3 else os.dup(keep)
         self.process = subprocess.Popen([os.path.join(BIN, "vitrine-store")], preexec_fn=place, pass_fds=(3, fd), stderr=log,
@@ -265,6 +268,10 @@ class StoreBox:
             with self.condition:
                 self.ready = True
                 self.condition.notify_all()
+        elif name in ("cage_git", "cage_describe") and name[5:] in self.broken_cages:
+            for fd in fds:
+                os.close(fd)
+            self.exited(channel, values["request"], 125, reason=2)
         elif name == "cage_git":
             threading.Thread(target=self.run_git, args=(channel, values, fds), daemon=True).start()
         elif name == "cage_describe":
