@@ -441,7 +441,8 @@ static int parse_head(struct http_head_parser *parser, struct text data, parse_l
         const char *end = memchr(rest.data, '\n', rest.length);
         size_t line_end = end ? (size_t)(end - data.data) + 1 : data.length;
         if (line_end - start > BOUNDS_HTTP_HEAD_BYTES)
-            return refuse(parser, 431, "the header is too long");
+            return position == start ? refuse(parser, 414, "the address is too long")
+                                     : refuse(parser, 431, "the header is too long");
         if (!end)
             return check_partial(parser, rest, position == start);
         struct text line = text_head(rest, line_end - position - 1);
