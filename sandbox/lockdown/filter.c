@@ -34,12 +34,13 @@ static int filter_add_rule(scmp_filter_ctx context, uint32_t action, const struc
     int number = seccomp_syscall_resolve_name(rule->call);
 
     if (number == __NR_SCMP_ERROR)
-        return rule->optional ? 0 : ERROR_UNSUPPORTED;
+        return ERROR_UNSUPPORTED; /* a misspelled name, or a library older than the call */
     for (size_t i = 0; i < MEMORY_COUNT(rule->arguments); i++)
         if (rule->arguments[i].compare != PROFILE_ANY)
             arguments[count++] = filter_argument(&rule->arguments[i]);
     int result = seccomp_rule_add_array(context, action, number, count, arguments);
-    return result == 0 || (result == -EDOM && rule->optional) || result == -EEXIST ? 0 : ERROR_UNSUPPORTED;
+    /* EDOM: this architecture has no such call. EEXIST: another table of the profile has the rule already. */
+    return result == 0 || result == -EDOM || result == -EEXIST ? 0 : ERROR_UNSUPPORTED;
 }
 
 static int filter_add_profile(scmp_filter_ctx context, const struct profile *profile)

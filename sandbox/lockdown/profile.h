@@ -17,9 +17,8 @@ struct profile_argument {
 };
 
 struct profile_rule {
-    const char *call; /* NULL ends the table; a call this kernel's table does not know is skipped only when optional */
+    const char *call; /* NULL ends the table */
     struct profile_argument arguments[3];
-    uint8_t optional;
 };
 
 struct profile {
