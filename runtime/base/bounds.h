@@ -126,6 +126,7 @@
 #define BOUNDS_INFER_JOBS 2048                  /* of all demos */
 #define BOUNDS_INFER_BATCH 32                   /* calls of one model that run together */
 #define BOUNDS_INFER_TURN_MS 50                 /* how long one model may keep a child while others wait */
+#define BOUNDS_INFER_NESTING 90                 /* messages inside messages of a model file; a subgraph is three */
 #define BOUNDS_INFER_HELD_BYTES (64u << 20)     /* large answers that a child keeps until they are fetched */
 #define BOUNDS_INFER_HELD_MS 10000
 #define BOUNDS_INFER_CANCELS 64                 /* cancelled calls that a child remembers */

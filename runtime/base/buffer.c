@@ -77,6 +77,16 @@ void buffer_byte(struct buffer *buffer, char byte)
     buffer_advance(buffer, 1);
 }
 
+void buffer_printable(struct buffer *buffer, struct text text)
+{
+    bool utf8 = text_is_utf8(text);
+
+    for (size_t i = 0; i < text.length; i++) {
+        unsigned char byte = (unsigned char)text.data[i];
+        buffer_byte(buffer, byte < 0x20 || byte == 0x7f ? ' ' : byte >= 0x80 && !utf8 ? '?' : text.data[i]);
+    }
+}
+
 void buffer_format(struct buffer *buffer, const char *format, ...)
 {
     va_list arguments;

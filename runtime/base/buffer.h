@@ -23,6 +23,9 @@ void buffer_append(struct buffer *buffer, const void *data, size_t length);
 void buffer_text(struct buffer *buffer, struct text text);
 void buffer_string(struct buffer *buffer, const char *string);
 void buffer_byte(struct buffer *buffer, char byte);
+/* A stranger's text for a line that people read: control characters become spaces; when it is not UTF-8, "?" stands for
+ * each byte beyond ASCII. */
+void buffer_printable(struct buffer *buffer, struct text text);
 void buffer_format(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Drops the first `count` bytes. */
 void buffer_consume(struct buffer *buffer, size_t count);

@@ -31,9 +31,7 @@ static bool engine_ok(OrtStatus *status, struct buffer *reason)
         return true;
     if (reason) {
         struct text rest = text_from(api->GetErrorMessage(status));
-        struct text line = text_head(text_cut(&rest, '\n'), BOUNDS_INFER_REASON_BYTES);
-        for (size_t i = 0; i < line.length; i++)
-            buffer_byte(reason, (unsigned char)line.data[i] < 0x20 || line.data[i] == 0x7f ? ' ' : line.data[i]);
+        buffer_printable(reason, text_head(text_cut(&rest, '\n'), BOUNDS_INFER_REASON_BYTES));
     }
     api->ReleaseStatus(status);
     return false;

@@ -8,6 +8,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/random.h"
+#include "runtime/infer/scan.h"
 
 enum { MODEL_TRY_FREE_SIDE = 8 }; /* for a dimension of any size, when nothing says more */
 
@@ -67,7 +68,7 @@ struct model *model_load(struct text name, int fd)
         buffer_string(&model->trouble, "its stored release is damaged; push it again");
     else if (bytes.length == 0)
         buffer_string(&model->trouble, "its repository has no onnx/model.onnx");
-    else
+    else if (scan_model(bytes, &model->trouble) == 0)
         model->opened = engine_open(&model->engine, bytes, &model->trouble) == 0;
     if (model->opened)
         model_load_pipeline(model);
