@@ -1,6 +1,7 @@
 #include "gateway/call.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/base/bounds.h"
 #include "runtime/base/clock.h"
@@ -62,6 +63,21 @@ void call_table_release(struct call_table *table)
     call_table_init(table);
 }
 
+/* An id is a secret until its owner tells it, so what it was made of is wiped. */
+static void make_id(struct call_table *table, char id[CALL_ID_LENGTH + 1])
+{
+    unsigned char *bytes;
+    if (table->randomness_left < CALL_ID_LENGTH / 2) {
+        random_bytes(table->randomness, sizeof table->randomness);
+        table->randomness_left = sizeof table->randomness;
+    }
+    table->randomness_left -= CALL_ID_LENGTH / 2;
+    bytes = table->randomness + table->randomness_left;
+    for (size_t i = 0; i < CALL_ID_LENGTH; i++)
+        id[i] = "0123456789abcdef"[i % 2 ? bytes[i / 2] & 15 : bytes[i / 2] >> 4];
+    memset(bytes, 0, CALL_ID_LENGTH / 2);
+}
+
 struct call *call_new(struct call_table *table, enum call_kind kind)
 {
     struct call *call = MEMORY_NEW(struct call);
@@ -74,7 +90,7 @@ struct call *call_new(struct call_table *table, enum call_kind kind)
     list_init(&call->in_kept);
     map_set_u64(&table->by_stream, call->stream, call);
     if (kind != CALL_ON_REPLY) {
-        random_hex(call->id, CALL_ID_LENGTH / 2);
+        make_id(table, call->id);
         map_set(&table->by_id, text_from(call->id), call);
     }
     return call;

@@ -66,6 +66,8 @@ struct call_table {
     struct list kept; /* oldest first */
     size_t kept_bytes;
     uint64_t next_stream;
+    unsigned char randomness[1024]; /* drawn ahead, for ids: a system call for every call would be a tenth of its cost */
+    size_t randomness_left;
 };
 
 void call_table_init(struct call_table *table);

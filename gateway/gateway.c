@@ -183,6 +183,13 @@ static void on_refused(void *context, const struct http_peer *peer, int status, 
     access_write_refused(gateway->access, peer, status, reason);
 }
 
+/* Workers get the turn's calls before visitors get the turn's answers: they compute while we write. */
+static void on_flush(void *context)
+{
+    struct gateway *gateway = context;
+    loop_flush(gateway->loop);
+}
+
 static void on_stopped(void *context)
 {
     struct gateway *gateway = context;
@@ -198,6 +205,7 @@ static const struct http_server_callbacks callbacks = {
     .on_close = on_close,
     .on_finished = route_finished,
     .on_refused = on_refused,
+    .on_flush = on_flush,
     .on_stopped = on_stopped,
     .error_headers = {refused_lines, sizeof(refused_lines) - 1},
 };

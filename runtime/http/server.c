@@ -151,6 +151,8 @@ static void on_flush(evutil_socket_t fd, short what, void *context)
 {
     struct http_server *server = context;
     (void)fd, (void)what;
+    if (server->callbacks->on_flush)
+        server->callbacks->on_flush(server->context);
     struct http_connection *connection = server->dirty;
     server->dirty = NULL;
     server->dirty_tail = &server->dirty;

@@ -35,6 +35,8 @@ struct http_server_callbacks {
     void (*on_finished)(void *context, struct http_exchange *exchange, int code);
     /* A request that never became an exchange: it was refused with this status. */
     void (*on_refused)(void *context, const struct http_peer *peer, int status, const char *reason);
+    /* The turn's answers are about to be written, which takes a system call each: the moment to send others to work. */
+    void (*on_flush)(void *context);
     /* After http_server_stop(): no connection is left. */
     void (*on_stopped)(void *context);
     struct text error_headers; /* lines for answers to requests that never became an exchange; static storage */

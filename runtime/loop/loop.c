@@ -227,7 +227,7 @@ static void loop_run_deferred(struct loop *loop)
         deferred->callback(deferred->context);
 }
 
-static void loop_flush_channels(struct loop *loop)
+void loop_flush(struct loop *loop)
 {
     while (loop->queued) {
         struct loop_channel *attached = loop->queued;
@@ -242,14 +242,14 @@ void loop_run(struct loop *loop)
     loop->stopped = false;
     while (!loop->stopped) {
         loop_run_deferred(loop);
-        loop_flush_channels(loop);
+        loop_flush(loop);
         /* on_close callbacks of the flush may have asked for more: then look around without waiting */
         bool more = loop->deferred || loop->queued;
         if (loop->stopped || event_base_loop(loop->base, more ? EVLOOP_NONBLOCK : EVLOOP_ONCE) < 0)
             break;
     }
     loop_run_deferred(loop);
-    loop_flush_channels(loop);
+    loop_flush(loop);
 }
 
 void loop_defer(struct loop *loop, struct loop_deferred *deferred)

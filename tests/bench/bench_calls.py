@@ -53,15 +53,20 @@ class Raw:
 
 
 def wait_asleep(rig, count):
-    """Until the zygote has no more processes than it had before the first call."""
+    """Until the gateway has said that the demo sleeps, and the zygote's processes are as many as before the first call."""
     until = time.monotonic() + 5
-    while len(children(rig.zygote_process.pid)) > count:
+
+    def asleep():
+        stages = [values["stage"] for name, values in list(rig.store_seen) if name == "demo_stage"]
+        return (not stages or stages[-1] == b"SLEEPING") and len(children(rig.zygote_process.pid)) == count
+    while not asleep():
         if time.monotonic() > until:
             raise AssertionError("the worker does not go to sleep")
         time.sleep(0.005)
 
 
 def measure_wakes(rig, count):
+    time.sleep(0.5)  # the pool fills up
     times, before = [], len(children(rig.zygote_process.pid))
     for i in range(count):
         raw = Raw(rig, f"wake{i}")
