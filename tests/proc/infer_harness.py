@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import select
+import shutil
 import socket
 import struct
 import subprocess
@@ -339,17 +340,33 @@ def digit_pixels(name):
 
 # -- the process -----------------------------------------------------------------------------------------------------
 
+def ordinary_binaries():
+    """A copy that every account may run, wherever the build stands."""
+    folder = tempfile.TemporaryDirectory(prefix="vitrine-infer-")
+    os.chmod(folder.name, 0o755)
+    root = pathlib.Path(folder.name)
+    (root / "bin").mkdir()
+    (root / "lib/vitrine").mkdir(parents=True)
+    shutil.copy2(BINARIES / "vitrine-infer", root / "bin")
+    for library in (BINARIES.parent / "lib/vitrine").glob("libonnxruntime*"):
+        shutil.copy2(library, root / "lib/vitrine")
+    return folder
+
+
 class Infer:
     """A running vitrine-infer whose launcher, gateway and store we are."""
 
-    def __init__(self, **config):
+    def __init__(self, ordinary=False, **config):
+        self.folder = ordinary_binaries() if ordinary else None
+        folder = pathlib.Path(self.folder.name) / "bin" if ordinary else BINARIES
+        identity = {"user": 65534, "group": 65534, "extra_groups": []} if ordinary and os.geteuid() == 0 else {}
         self.control, self.gateway, self.store = Peer(), Peer(), Peer()
         self.models, self.asked, self.next_job, self.results = {}, [], 0, {}
         child_end = self.control.other.fileno()
         def prepare():
             os.dup2(child_end, 3)
-        self.process = subprocess.Popen([BINARIES / "vitrine-infer"], preexec_fn=prepare, pass_fds=[3],
-                                        env={**os.environ, "ASAN_OPTIONS": SANITIZER})
+        self.process = subprocess.Popen([folder / "vitrine-infer"], preexec_fn=prepare, pass_fds=[3],
+                                        env={**os.environ, "ASAN_OPTIONS": SANITIZER}, **identity)
         self.control.other.close()
         for key, value in config.items():
             self.control.send("launcher_config", key=key, value=str(value))
@@ -426,6 +443,8 @@ class Infer:
     def close(self):
         for peer in (self.control, self.gateway, self.store):
             peer.close()
+        if self.folder:
+            self.folder.cleanup()
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:

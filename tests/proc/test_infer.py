@@ -457,6 +457,60 @@ class Patience(InferCase):
         self.assertEqual(self.infer.children(), [child])
 
 
+class OrdinaryUser(unittest.TestCase):
+    """Started by somebody without any right of the administrator."""
+
+    def test_the_same_locks_and_answers(self):
+        infer = Infer(ordinary=True, limit_infer_job_ms=1500)
+        self.addCleanup(infer.close)
+        infer.models = {"ann/add": {"onnx/model.onnx": harness.model_add()}, "eve/endless": {"onnx/model.onnx": harness.model_endless()}}
+        self.assertEqual(infer.call("ann/add", data=add([1, 2], [3, 4]))[0], 0)
+        (child,) = infer.children()
+        status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{child}/status").read_text().splitlines() if ":\t" in line)
+        self.assertNotIn("0", status["Uid"].split())
+        self.assertEqual([status[name].strip() for name in ("Seccomp", "NoNewPrivs", "CapEff", "CapPrm")], ["2", "1", "0" * 16, "0" * 16])
+        job = infer.job("eve/endless", data=tensors(("rounds", "int64", [], [1 << 60]), ("start", "float32", [1], [1])))
+        self.assertIn("took too long", infer.result(job)[1])
+        self.assertEqual(infer.trial({"onnx/model.onnx": harness.model_add()}), (0, ""))
+        self.assertNotEqual(infer.trial({"onnx/model.onnx": b"no"})[0], 0)
+
+
+class Fairness(InferCase):
+    """One demo asks for more than there is; the calls of another wait for a turn, not for the crowd."""
+
+    def setUp(self):
+        super().setUp()
+        # a model that takes no batches: 32 calls given at once would be 32 runs before anybody else's
+        names = ["x"] + [f"t{i}" for i in range(400)] + ["y"]
+        nodes = [harness.node("MatMul", [names[i], "w"], [names[i + 1]]) for i in range(len(names) - 1)]
+        self.infer.models["ann/one"] = {"onnx/model.onnx": harness.onnx(nodes, [("x", 1, (64, 96)), ("w", 1, (96, 96))], [("y", 1, (64, 96))])}
+        fd = os.memfd_create("window", os.MFD_ALLOW_SEALING)
+        os.ftruncate(fd, 1 << 20)
+        fcntl.fcntl(fd, 1033, 2 | 4)
+        self.addCleanup(os.close, fd)
+        self.infer.gateway.send("infer_window", [fd], slot=3)
+
+    def ask(self, demo):
+        x, w = 4 * 64 * 96, 4 * 96 * 96
+        return self.infer.job("ann/one", data=tensors(("x", "float32", [64, 96], (0, x)), ("w", "float32", [96, 96], (x + 64, w))), demo=demo, slot=3)
+
+    def timed(self, demo):
+        before = time.monotonic()
+        self.assertEqual(self.infer.result(self.ask(demo))[0], 0)
+        return time.monotonic() - before
+
+    def test_a_flood_of_one_demo_does_not_stand_before_another(self):
+        for _ in range(4):
+            alone = self.timed(2)
+        crowd, waits = [self.ask(1) for _ in range(60)], []
+        for _ in range(5):
+            waits.append(self.timed(2))
+            answered = sum(job in self.infer.results for job in crowd)
+            crowd += [self.ask(1) for _ in range(60 - len(crowd) + answered)]  # it never gets less
+        whole = alone * 60
+        self.assertLess(sorted(waits)[2], max(whole / 3, 0.1), f"alone {alone:.3f} s, in the crowd {waits}")
+
+
 class Changes(InferCase):
     config = {"limit_infer_idle_ms": 400}
 
