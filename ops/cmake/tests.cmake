@@ -63,17 +63,23 @@ foreach(folder ${unit_folders})
     endforeach()
 endforeach()
 
-# The native hostile worker of tests/escape: outcomes count only without sanitizers.
-if(NOT VITRINE_SANITIZE AND TARGET vitrine_lockdown)
-    add_executable(hostile ${CMAKE_SOURCE_DIR}/tests/escape/hostile.c)
-    set_target_properties(hostile PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-    target_compile_options(hostile PRIVATE -Wno-unused-result -Wno-pedantic)
-    target_link_libraries(hostile PRIVATE vitrine_lockdown vitrine_base)
-endif()
-
-# The driver of tests/bench/bench_spawn.py: speaks to a real zygote, so it links the frames.
-if(NOT VITRINE_SANITIZE AND TARGET vitrine_wire)
-    add_executable(spawn_driver EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/bench/spawn_driver.c)
-    set_target_properties(spawn_driver PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-    target_link_libraries(spawn_driver PRIVATE vitrine_wire vitrine_base)
+# The native hostile worker of tests/escape: the production worker, linked as it is shipped, but for the one function that
+# the linker replaces. hostile-layers also loses the layers that a test names. Outcomes count only without sanitizers.
+if(NOT VITRINE_SANITIZE AND TARGET vitrine-worker_parts)
+    file(GLOB attacks CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/escape/attack_*.c)
+    foreach(target hostile hostile-layers)
+        add_executable(${target} ${CMAKE_SOURCE_DIR}/tests/escape/hostile.c ${attacks})
+        set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+        # What attacks do on purpose (dividing by zero, endless recursion, results nobody looks at) is no finding.
+        target_compile_options(${target} PRIVATE -Wno-unused-result -Wno-missing-prototypes -Wno-error=missing-prototypes
+            -Wno-pedantic -Wno-missing-field-initializers -Wno-infinite-recursion -Wno-cast-qual)
+        target_link_libraries(${target} PRIVATE vitrine-worker_parts)
+        link_needs(${target} base wire lockdown dep::lua)
+        target_link_options(${target} PRIVATE -static-pie -Wl,--gc-sections -Wl,--wrap=worker_run)
+    endforeach()
+    target_sources(hostile-layers PRIVATE ${CMAKE_SOURCE_DIR}/tests/escape/hostile_layers.c)
+    foreach(symbol lockdown_filter_load lockdown_landlock_enter setrlimit64 setresuid setresgid setgroups cap_set_proc cap_compare
+            chroot chdir mkdir umount2 mount unshare sethostname prctl syscall)
+        target_link_options(hostile-layers PRIVATE -Wl,--wrap=${symbol})
+    endforeach()
 endif()
