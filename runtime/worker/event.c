@@ -42,6 +42,7 @@ static void event_free(struct event *event)
         map_remove_u64(&worker->calls, event->waiting_for);
     luaL_unref(lua, LUA_REGISTRYINDEX, event->coroutine_reference);
     luaL_unref(lua, LUA_REGISTRYINDEX, event->context_reference);
+    free(event->excuse);
     free(event);
 }
 
@@ -118,7 +119,14 @@ static void event_fail_validation(struct event *event, lua_State *lua)
     event_send_failure(event, buffer_view(&error), buffer_view(&list));
 }
 
-/* The author's mistake: the traceback goes to the log, the visitor reads "Error" unless the demo shows errors. */
+/* Trouble that is not the author's: the backend restarts, a queue is full. Their own sentence ends such an error. */
+static bool event_is_excused(const struct event *event, struct text message)
+{
+    return event->excuse && event->excuse[0] && text_ends(message, text_from(event->excuse));
+}
+
+/* The author's mistake: the traceback goes to the log, the visitor reads "Error" unless the demo shows errors. Where the
+ * host is to blame, the visitor reads what it said in any case. */
 static void event_fail_mistake(struct event *event, struct text message, struct text trace)
 {
     BUFFER_AUTO struct buffer error = BUFFER_EMPTY;
@@ -126,7 +134,9 @@ static void event_fail_mistake(struct event *event, struct text message, struct 
     event_log(event->worker, "error", trace.length > 0 ? trace : message);
     buffer_byte(&error, '{');
     json_write_name(&error, "error");
-    if (event->worker->show_error)
+    if (event_is_excused(event, message))
+        json_write_string(&error, text_from(event->excuse));
+    else if (event->worker->show_error)
         json_write_string(&error, text_head(message, BOUNDS_LOG_LINE_BYTES));
     else
         buffer_string(&error, "null");
@@ -271,6 +281,16 @@ void event_cancel(struct worker *worker, uint64_t id)
     event_free(event);
 }
 
+static bool event_is_host_trouble(uint32_t status)
+{
+    static const int codes[] = {ERROR_BUSY, ERROR_CLOSED, ERROR_LIMIT, ERROR_TIMEOUT};
+
+    for (size_t i = 0; i < MEMORY_COUNT(codes); i++)
+        if (status == (uint32_t)-codes[i])
+            return true;
+    return false;
+}
+
 void event_answer(struct worker *worker, const struct message_call_answer *message)
 {
     struct event *event = map_remove_u64(&worker->calls, message->call);
@@ -278,6 +298,10 @@ void event_answer(struct worker *worker, const struct message_call_answer *messa
     if (!event)
         return; /* cancelled meanwhile */
     event->waiting_for = 0;
+    if (event_is_host_trouble(message->status)) {
+        free(event->excuse);
+        event->excuse = text_copy(message->body);
+    }
     lua_State *lua = event->coroutine;
     lua_pushboolean(lua, message->status == 0);
     lua_pushlstring(lua, message->body.data ? message->body.data : "", message->body.length);

@@ -22,6 +22,7 @@ struct event {
     struct worker *worker;
     uint32_t waiting_for; /* call id; 0: none */
     int64_t credit;       /* bytes it may still send while it runs; the message that passes it suspends the handler */
+    char *excuse;         /* owned: the host's own sentence when it could not answer a wait; NULL: none */
     bool starved;         /* suspended until the gateway gives credit */
     bool cancelled;
     size_t window_start, window_length; /* its place in the tensor window; length 0: none */
