@@ -1,3 +1,15 @@
+/* The tables, as a list of steps that is only ever added to.
+ *
+ *   accounts ─┬─ tokens, signin_links, site_sessions
+ *             └─ repositories ─┬─ releases        one of them live; bundles in the vault by digest
+ *                              ├─ files           uploads and results, by digest of their handle
+ *                              ├─ session_states  ui.state of visitors
+ *                              └─ log_lines
+ *   events    who did what; names, not ids, so that they outlive what they tell of
+ *
+ * STRICT tables, foreign keys that delete what hangs on a row, CHECKs on every word that code compares with: a wrong row
+ * is refused here, whatever wrote it. A step that was released is never changed; a new one is appended, and
+ * database_open() copies the file before it runs. tests/unit/store/test_schema.c explains every statement against this. */
 #include "store/schema.h"
 
 #include "runtime/base/memory.h"
@@ -70,7 +82,18 @@ static const char schema_first[] =
     "  object TEXT NOT NULL, detail TEXT NOT NULL"
     ") STRICT;";
 
+/* Listings read their rows in the order they are shown in; counting them needs no row at all; what a stop left pending, and
+ * what has expired, is found without looking at all the rest. */
+static const char schema_order[] =
+    "DROP INDEX repositories_kind;"
+    "CREATE INDEX repositories_order ON repositories (kind, pinned DESC, updated_ms DESC, id DESC);"
+    "CREATE INDEX repositories_visible ON repositories (kind, private, account_id);"
+    "CREATE INDEX releases_pending ON releases (id) WHERE state = 'pending';"
+    "CREATE INDEX signin_links_expires ON signin_links (expires_ms);"
+    "CREATE INDEX site_sessions_expires ON site_sessions (expires_ms);";
+
 const struct database_migration schema_migrations[] = {
     {"accounts, repositories, releases, files, logs", schema_first},
+    {"indexes in the order of listings", schema_order},
 };
 const size_t schema_migration_count = MEMORY_COUNT(schema_migrations);

@@ -125,11 +125,12 @@ class Crash(unittest.TestCase):
         self.box.stop()
         path = os.path.join(self.box.data, "vitrine.db")
         with sqlite3.connect(path) as database:
+            (version,) = database.execute("PRAGMA user_version").fetchone()
             database.execute("PRAGMA user_version = 99")
         with self.assertRaisesRegex(RuntimeError, "was written by a newer vitrine"):
             self.box.start()
         with sqlite3.connect(path) as database:
-            database.execute("PRAGMA user_version = 1")
+            database.execute(f"PRAGMA user_version = {version}")
         self.box.start()
         self.assertEqual(json.loads(self.box.ctl("status", "--json"))["demos"][0]["commit"], self.first)
 
