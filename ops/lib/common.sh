@@ -27,12 +27,14 @@ die() {
 }
 
 # While a step runs, a person at a terminal sees the last line of what it prints; a log gets only begin and end.
-step_show() { # step_show WORDS LOG, until it is killed
+step_show() { # step_show LOG, until it is killed
     local width
     width=$(($(tput cols 2>/dev/null || echo 80) - 1))
     trap 'printf "\r\033[K" >&2; exit 0' TERM
-    while sleep 0.5; do
-        printf '\r\033[K%s' "$(tail -n 1 "$2" | tr -cd '[:print:]' | cut -c "1-$width")" >&2
+    exec 7<> <(:) # nothing ever comes: a wait that, unlike sleep, ends with the signal
+    while true; do
+        read -rt 0.5 -u 7 || true
+        printf '\r\033[K%s' "$(tail -n 1 "$1" | tr -cd '[:print:]' | cut -c "1-$width")" >&2
     done
 }
 
@@ -46,7 +48,7 @@ step() {
     from=$(elapsed_ms)
     say "$words …"
     if [ -t 2 ]; then
-        step_show "$words" "$log" &
+        step_show "$log" &
         show=$!
     fi
     # A subshell of its own, not "|| status=$?": there a function would run on after a failed command.
