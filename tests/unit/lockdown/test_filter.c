@@ -1,6 +1,6 @@
-/* Every profile becomes a filter on the architecture that this is built for, and the filter says what the tables say. Filters
- * are looked at as bytes, by a small interpreter of the kernel's filter language, so nothing here is locked and every verdict can
- * be asked for: that of another architecture and that of arm64 under emulation, too. */
+/* Every profile becomes a filter on the architecture that this is built for, and the filter says what the tables say.
+ * Filters are looked at as bytes, by a small interpreter of the kernel's filter language, so nothing here is locked and
+ * every verdict can be asked for: that of another architecture and that of arm64 under emulation, too. */
 #include "sandbox/lockdown/lockdown.h"
 
 #include <setjmp.h>
@@ -136,9 +136,10 @@ static void a_worker_is_killed_for_what_is_not_listed(void **state)
         allowed += asked(&filter, call, 0) == SECCOMP_RET_ALLOW;
     assert_true(allowed > 0 && allowed <= listed);
     assert_int_equal(asked(&filter, SYS_read, 3), SECCOMP_RET_ALLOW);
-    static const long forbidden[] = {SYS_execve, SYS_execveat, SYS_clone, SYS_openat, SYS_socket, SYS_connect, SYS_ptrace,
-                                     SYS_mount, SYS_unshare, SYS_setns, SYS_bpf, SYS_io_uring_setup, SYS_kill, SYS_sendmsg,
-                                     SYS_recvmsg, SYS_process_vm_readv, SYS_ioctl, SYS_prctl, SYS_memfd_create, CALLS, -1};
+    static const long forbidden[] = {
+        SYS_execve,  SYS_execveat,         SYS_clone, SYS_openat, SYS_socket,         SYS_connect, SYS_ptrace,
+        SYS_mount,   SYS_unshare,          SYS_setns, SYS_bpf,    SYS_io_uring_setup, SYS_kill,    SYS_sendmsg,
+        SYS_recvmsg, SYS_process_vm_readv, SYS_ioctl, SYS_prctl,  SYS_memfd_create,   CALLS,       -1};
     for (size_t i = 0; i < MEMORY_COUNT(forbidden); i++)
         assert_int_equal(asked(&filter, forbidden[i], 0), SECCOMP_RET_KILL_PROCESS);
 #ifdef __x86_64__
@@ -191,8 +192,9 @@ static size_t high_halves_are_refused(const struct lockdown_filter *filter, cons
 
 static void arguments_are_compared_whole(void **state)
 {
-    static const enum lockdown_profile profiles[] = {LOCKDOWN_PROFILE_WORKER, LOCKDOWN_PROFILE_POOL, LOCKDOWN_PROFILE_DESCRIBE,
-                                                     LOCKDOWN_PROFILE_GATEWAY, LOCKDOWN_PROFILE_INFER_CHILD};
+    static const enum lockdown_profile profiles[] = {LOCKDOWN_PROFILE_WORKER, LOCKDOWN_PROFILE_POOL,
+                                                     LOCKDOWN_PROFILE_DESCRIBE, LOCKDOWN_PROFILE_GATEWAY,
+                                                     LOCKDOWN_PROFILE_INFER_CHILD};
     size_t tried = 0;
 
     for (size_t p = 0; p < MEMORY_COUNT(profiles); p++) {
