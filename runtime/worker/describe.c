@@ -15,6 +15,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/memory.h"
 #include "runtime/worker/card.h"
+#include "runtime/worker/hint.h"
 #include "runtime/worker/markdown.h"
 #include "runtime/worker/release.h"
 #include "runtime/worker/stage.h"
@@ -156,8 +157,10 @@ static void describe_out_of_memory(void *context)
 /* A sentence of Lua begins with "app.lua:12:" or "module.lua:3:"; others get the file. */
 static int describe_refuse_lua(struct describe *describe, const char *app_file, struct buffer *reason)
 {
-    struct text sentence = text_trim(buffer_view(reason));
-    struct text rest = sentence, first_line = text_cut(&rest, '\n');
+    BUFFER_AUTO struct buffer helped = BUFFER_EMPTY;
+
+    hint_write(&helped, text_trim(buffer_view(reason)));
+    struct text rest = buffer_view(&helped), first_line = text_cut(&rest, '\n');
     struct text after = first_line, file = text_cut(&after, ':');
     bool placed = text_ends(file, TEXT(".lua")) && after.length > 0;
 

@@ -8,6 +8,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/memory.h"
+#include "runtime/worker/hint.h"
 #include "runtime/worker/worker.h"
 
 /* Log lines need no credit, so their flood is stopped where it starts: one line over the limit still goes out, which makes
@@ -129,15 +130,17 @@ static bool event_is_excused(const struct event *event, struct text message)
  * host is to blame, the visitor reads what it said in any case. */
 static void event_fail_mistake(struct event *event, struct text message, struct text trace)
 {
-    BUFFER_AUTO struct buffer error = BUFFER_EMPTY;
+    BUFFER_AUTO struct buffer error = BUFFER_EMPTY, logged = BUFFER_EMPTY, shown = BUFFER_EMPTY;
 
-    event_log(event->worker, "error", trace.length > 0 ? trace : message);
+    hint_write(&shown, message);
+    hint_write(&logged, trace.length > 0 ? trace : message);
+    event_log(event->worker, "error", buffer_view(&logged));
     buffer_byte(&error, '{');
     json_write_name(&error, "error");
     if (event_is_excused(event, message))
         json_write_string(&error, text_from(event->excuse));
     else if (event->worker->show_error)
-        json_write_string(&error, text_head(message, BOUNDS_LOG_LINE_BYTES));
+        json_write_string(&error, text_head(buffer_view(&shown), BOUNDS_LOG_LINE_BYTES));
     else
         buffer_string(&error, "null");
     buffer_string(&error, ",\"duration\":10,\"visible\":true,\"title\":\"Error\"}");

@@ -28,19 +28,60 @@ static int modules_load_file(lua_State *lua, const char *name, const struct bund
     return 1;
 }
 
-static int modules_find_file(lua_State *lua, const char *name, struct bundle_entry *ret_entry)
+/* Where require looks, with the name's dots as folders. */
+static const char *const modules_endings[] = {".lua", "/init.lua"};
+
+static bool modules_find_file(lua_State *lua, const char *name, struct bundle_entry *ret_entry)
 {
-    static const char *const patterns[] = {"%s.lua", "%s/init.lua"};
     const struct bundle *bundle = state_of(lua)->demo.bundle;
     const char *path = luaL_gsub(lua, name, ".", "/");
 
-    for (size_t i = 0; bundle && i < MEMORY_COUNT(patterns); i++) {
+    for (size_t i = 0; bundle && i < MEMORY_COUNT(modules_endings); i++) {
         char file[BOUNDS_BUNDLE_NAME_BYTES];
-        int length = snprintf(file, sizeof file, i == 0 ? "%s.lua" : "%s/init.lua", path);
+        int length = snprintf(file, sizeof file, "%s%s", path, modules_endings[i]);
         if (length < (int)sizeof file && bundle_find(bundle, text_from(file), ret_entry) == 0)
-            return 1;
+            return true;
     }
-    return 0;
+    return false;
+}
+
+/* The module that a file of the repository is, when its last part is the wanted one; pushed as a string. */
+static bool modules_push_similar(lua_State *lua, struct text file, struct text wanted)
+{
+    for (size_t i = MEMORY_COUNT(modules_endings); i-- > 0;) {
+        struct text ending = text_from(modules_endings[i]);
+        if (!text_ends(file, ending))
+            continue;
+        struct text module = text_head(file, file.length - ending.length);
+        struct text before = text_head(module, module.length - (module.length < wanted.length ? 0 : wanted.length));
+        if (!text_ends(module, wanted) || (before.length > 0 && !text_ends(before, TEXT("/"))))
+            continue;
+        lua_pushlstring(lua, module.data, module.length);
+        luaL_gsub(lua, lua_tostring(lua, -1), "/", ".");
+        return true;
+    }
+    return false;
+}
+
+/* "lib/help.lua", "./help" and "help" are what people write for lib.help: the file that was meant, if there is one. */
+static int modules_refuse(lua_State *lua, const char *name)
+{
+    const struct bundle *bundle = state_of(lua)->demo.bundle;
+    struct text wanted = text_from(name);
+
+    if (text_ends(wanted, TEXT(".lua")))
+        wanted = text_head(wanted, wanted.length - 4);
+    for (size_t i = wanted.length; i-- > 0;)
+        if (wanted.data[i] == '/' || wanted.data[i] == '.') {
+            wanted = text_skip(wanted, i + 1);
+            break;
+        }
+    for (uint32_t i = 0; bundle && wanted.length > 0 && i < bundle->entry_count; i++)
+        if (modules_push_similar(lua, bundle_at(bundle, i).name, wanted))
+            return luaL_error(lua, "there is no module \"%s\"; write require \"%s\"", name, lua_tostring(lua, -1));
+    return luaL_error(lua, "there is no module \"%s\": the repository has neither %s.lua nor %s/init.lua, and besides its "
+                           "files only ui, ai and json can be required", name, luaL_gsub(lua, name, ".", "/"),
+                      luaL_gsub(lua, name, ".", "/"));
 }
 
 static int modules_require(lua_State *lua)
@@ -57,7 +98,7 @@ static int modules_require(lua_State *lua)
     if (lua_getfield(lua, -1, name) != LUA_TNIL)
         return 1;
     if (!modules_find_file(lua, name, &entry))
-        return luaL_error(lua, "module \"%s\" is neither a file of this repository nor one of ui, ai and json", name);
+        return modules_refuse(lua, name);
     lua_settop(lua, 2);
     modules_load_file(lua, name, &entry);
     if (lua_isnil(lua, -1)) {

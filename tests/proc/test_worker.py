@@ -1,7 +1,9 @@
 """The zygote and its locked workers, spoken to as the gateway speaks: real binary, real lock-down."""
+import fcntl
 import json
 import os
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -27,11 +29,11 @@ def describe(folder):
             stage.write(len(relative).to_bytes(4, "little") + (0o100644).to_bytes(4, "little") + len(data).to_bytes(8, "little") + relative + data)
     stage.write(bytes(16))
     stage.seek(0)
-    high = [os.dup2(f.fileno(), n) for f, n in ((stage, 103), (bundle, 104), (report, 105))]
+    high = [fcntl.fcntl(f.fileno(), fcntl.F_DUPFD, 10) for f in (stage, bundle, report)]
 
     def arrange():
         for n in (3, 4, 5):
-            os.dup2(n + 100, n)
+            os.dup2(high[n - 3], n)
     process = subprocess.run([os.path.join(BIN, "vitrine-worker"), "describe"], pass_fds=(3, 4, 5), preexec_fn=arrange, timeout=20)
     for fd in high:
         os.close(fd)
@@ -83,8 +85,8 @@ class Zygote:
         os.ftruncate(page, 4096)
         self.gateway.send("zygote_spawn", {"slot": self.slot, "heap_mib": heap}, fds=[bundle.fileno(), theirs.fileno(), window, page])
         theirs.close()
-        os.close(window)
         worker = Worker(self, self.slot, ours, page)
+        worker.window = window
         worker.send("worker_begin", {"wall_ms": 1700000000000, "seed": 7 + self.slot, "limits": limits})
         return worker
 
@@ -110,7 +112,12 @@ class Zygote:
 class Worker(wire.Channel):
     def __init__(self, zygote, slot, sock, page):
         super().__init__(sock)
-        self.zygote, self.slot, self.page = zygote, slot, page
+        self.zygote, self.slot, self.page, self.window = zygote, slot, page, None
+
+    def close(self):
+        super().close()
+        for fd in (self.page, self.window):
+            os.close(fd)
 
     def start(self, event, function, data, state=None):
         self.send("event_start", {"function": function, "wall_ms": 1700000000000, "data": json.dumps(data), "state": json.dumps(state or {}),
@@ -320,6 +327,204 @@ class Surface(WorkerCase):
         worker = self.zygote.spawn(bundle)
         self.addCleanup(worker.close)
         self.assertEqual(worker.call(1, []), ["one,twothreenil"])
+
+
+class Mistakes(WorkerCase):
+    """What authors do wrong: the visitor of a demo that shows errors, and the log, read the place and what to write instead."""
+
+    def mistake(self, code, expected):
+        worker = self.handler(code)
+        error = worker.call(1, ["x"])["error"]
+        self.assertRegex(error, r"^app\.lua:\d+: ", code)
+        self.assertIn(expected, error, code)
+        lines = [m[2]["line"].decode() for m in worker.seen if m[0] == "worker_log"]
+        self.assertTrue(any(expected in line for line in lines), lines)
+        self.assertTrue(any("stack traceback" in line for line in lines), lines)
+
+    def test_what_does_not_exist_is_named(self):
+        for code, expected in (("os.execute('ls')", "a demo starts no programs"), ("return os.getenv('HOME')", "keep settings in a file"),
+                               ("io.write('x')", "print writes to the demo's log"), ("io.stderr:write('x')", "print writes to the demo's log"),
+                               ("return dofile('x.lua')", "use require"), ("return unpack({})", "table.unpack"),
+                               ("return package.path", "require finds"), ("local n return n + 1", "an input that the visitor left empty is nil")):
+            with self.subTest(code):
+                self.mistake(code, expected)
+
+    def test_code_that_looks_before_it_calls_goes_the_other_way(self):
+        worker = self.handler("return tostring(os.getenv) .. tostring(io.popen) .. tostring(package) .. tostring(unpack or table.unpack ~= nil)")
+        self.assertEqual(worker.call(1, [""]), ["nilnilniltrue"])
+
+    def test_writing_a_file_is_refused_with_words(self):
+        worker = self.handler("local file, why = io.open('x', text) return tostring(file) .. ' ' .. why")
+        for event, mode in enumerate(("w", "a", "r+", "wb"), 1):
+            self.assertEqual(worker.call(1, [mode], event=event), ['nil x: files can only be read here (mode "r"); keep values in ui.state'])
+
+    def test_require_says_which_module_was_meant(self):
+        files = {"README.md": "", "lib/help.lua": "return 1", "lib/init.lua": "return 2", "deep/er/tool.lua": "return 3", "data.txt": "x"}
+        for name, expected in (("help", 'write require "lib.help"'), ("lib/help.lua", 'write require "lib.help"'), ("./help", 'write require "lib.help"'),
+                               ("tool", 'write require "deep.er.tool"'), ("nothing", "the repository has neither nothing.lua nor nothing/init.lua"),
+                               ("a.b", "neither a/b.lua nor a/b/init.lua"), ("socket.http", "only ui, ai and json"), ("", "there is no module")):
+            with self.subTest(name):
+                code, _, report = describe(folder({**files, "app.lua": f"local found = require {json.dumps(name)}\n"}))
+                self.assertEqual(code, 1)
+                self.assertRegex(report, r"^app\.lua:1: ")
+                self.assertIn(expected, report)
+
+    def test_the_interface_is_made_before_handlers_run(self):
+        worker = self.handler("local late = ui.textbox { label = 'late' } return late")
+        error = worker.call(1, [""])["error"]
+        self.assertIn("app.lua:", error)
+        self.assertRegex(error, "ui.textbox")
+
+    def test_outputs_are_counted_and_checked(self):
+        two = "local a, b, n = ui.textbox{label='a'}, ui.textbox{label='b'}, ui.number{label='n'}\nui.button{'Go'}:click{fn=function(text) %s end, inputs=a, outputs={b, n}, api_name='go'}"
+        self.assertRegex(self.demo(two % "return 'one'").call(1, ["x"])["error"], r"1 values? for 2 outputs.*ui\.skip")
+        error = self.demo(two % "return 'text', {}").call(1, ["x"])["error"]
+        self.assertRegex(error, r"app\.lua|click")
+        self.assertIn("n", error)
+        self.assertRegex(self.demo(two % "return function() end, 1").call(1, ["x"])["error"], r"function|text")
+
+    def test_yielding_where_nobody_listens(self):
+        code, _, report = describe(folder({"README.md": "", "app.lua": "coroutine.yield(1)\n"}))
+        self.assertEqual(code, 1)
+        self.assertIn("coroutine.yield sends a partial result from a handler", report)
+        worker = self.handler("table.sort({3, 2, 1}, function(a, b) coroutine.yield('x') return a < b end)")
+        self.assertIn("Lua cannot suspend a sort comparator", worker.call(1, [""])["error"])
+
+    def test_errors_that_are_no_text(self):
+        for code in ("error()", "error(nil)", "error({})", "error(setmetatable({}, {__tostring = function() error('again') end}))", "error(42)", "error(print)",
+                     "error(setmetatable({}, {__index = function() while true do end end}))"):
+            with self.subTest(code):
+                self.assertIsInstance(self.handler(code).call(1, [""])["error"], str)
+
+    def test_a_missing_module_in_a_handler_names_the_line(self):
+        self.mistake("return require('nope')", "there is no module")
+
+
+class Models(WorkerCase):
+    """ai.model and ai.pipeline against a backend played by the test: what is sent, what comes back, what is refused before."""
+    WINDOW = WINDOW
+
+    def model(self, code, **options):
+        return self.demo("local ai = require 'ai'\nlocal model = ai.model('ann/m')\nlocal a, b = ui.textbox{label='a'}, ui.textbox{label='b'}\n"
+                         "ui.button{'Go'}:click{fn=function(text)\n" + code + "\nend, inputs=a, outputs=b, api_name='go'}", **options)
+
+    def asked(self, worker, op, stream=1):
+        call = worker.until("call_model", stream=stream)
+        self.assertEqual((call["model"].decode(), call["op"].decode()), ("ann/m", op))
+        return call
+
+    def describe_as(self, worker, *inputs, stream=1):
+        call = self.asked(worker, "describe", stream)
+        rows = [{"name": name, "type": kind, "shape": [-1]} for name, kind in inputs]
+        worker.send("call_answer", {"call": call["call"], "body": json.dumps({"inputs": rows, "outputs": []})}, stream=stream)
+
+    def finish(self, worker, call, tensors, stream=1):
+        worker.send("call_answer", {"call": call["call"], "tensors": tensors}, stream=stream)
+        values = worker.until("event_done", "event_failed", stream=stream)
+        return json.loads(values["data"])[0] if "data" in values else json.loads(values["error"])["error"]
+
+    def test_every_type_is_sent_and_read(self):
+        values = {"float32": "0.5, -2", "float64": "0.1, 1e300", "float16": "0.5, 65504", "int64": "math.mininteger, math.maxinteger", "int32": "-2147483648, 5",
+                  "int16": "-5, 32767", "int8": "-128, 127", "uint64": "0, 5", "uint32": "4294967295, 0", "uint16": "65535, 0", "uint8": "255, 0",
+                  "bool": "true, false", "string": "'', 'grüße'"}
+        for kind, pair in values.items():
+            with self.subTest(kind):
+                worker = self.model(f"local out = model:run{{ x = {{ type = '{kind}', shape = {{2}}, {pair} }} }}.y\n"
+                                    f"local want = {{ {pair} }} return tostring(out[1] == want[1] and out[2] == want[2]) .. out.type .. #out.shape .. out.shape[1]")
+                worker.start(1, 1, [""])
+                call = self.asked(worker, "run")
+                self.assertEqual(self.finish(worker, call, call["tensors"].replace(b"\1\0\0\0x", b"\1\0\0\0y", 1)), f"true{kind}12")
+
+    def test_the_models_own_type_is_taken_when_none_is_given(self):
+        worker = self.model("local out = model:run{ ids = {{1, 2}, {3, 4}}, flag = true, name = 'x' } return out.ids.type .. out.flag.type .. out.name.type")
+        worker.start(1, 1, [""])
+        self.describe_as(worker, ("ids", "int64"), ("flag", "bool"), ("name", "string"))
+        call = self.asked(worker, "run")
+        self.assertEqual(self.finish(worker, call, call["tensors"]), "int64boolstring")
+        worker.start(2, 1, [""])
+        call = self.asked(worker, "run", stream=2)
+        self.assertEqual(self.finish(worker, call, call["tensors"], stream=2), "int64boolstring", "asked once per worker")
+
+    def test_wrong_values_name_the_tensor_and_the_value(self):
+        for tensor, expected in (("{ type = 'int64', 1, 1.5 }", 'value 2 of the tensor "x" is 1.5, which is no int64'),
+                                 ("{ type = 'uint8', 256 }", 'value 1 of the tensor "x" is 256, which is no uint8'),
+                                 ("{ type = 'float32', 1, 'a' }", 'value 2 of the tensor "x" is string, which is no float32'),
+                                 ("{ type = 'string', 'a', 1 }", 'value 2 of the tensor "x" is 1, which is no string'),
+                                 ("{ type = 'string', '\\xff' }", 'value 1 of the tensor "x" is not UTF-8 text'),
+                                 ("{ type = 'int4', 1 }", 'has the type int4, which does not exist; float32'),
+                                 ("{ type = 'float32', shape = {3}, 1, 2 }", 'the tensor "x" has 2 values, but its shape says 3'),
+                                 ("{ type = 'float32', shape = {-1}, 1 }", "a dimension that is no whole number of at least 0: -1"),
+                                 ("{ type = 'float32', shape = {1 << 40, 1 << 40} }", "larger than 16 MiB"),
+                                 ("{ type = 'float32', shape = {1,1,1,1,1,1,1,1,1}, 1 }", "has 9 dimensions; 8 are possible"),
+                                 ("{ type = 'float32', {1, 2}, {3} }", 'the tensor "x" has lists of different lengths (2 and 1) at depth 2'),
+                                 ("print", 'the tensor "x" is a function')):
+            with self.subTest(tensor):
+                error = self.model(f"model:run{{ x = {tensor} }}").call(1, [""])["error"]
+                self.assertIn(expected, error)
+        for code, expected in (("model.run{ x = 1 }", "with a colon"), ("model:run(5)", "not a number"), ("model:run{ 1, 2 }", "by name")):
+            with self.subTest(code):
+                self.assertIn(expected, self.model(code).call(1, [""])["error"])
+
+    def test_the_backends_sentence_gets_the_authors_line(self):
+        worker = self.model("local out = model:run{ x = { type = 'float32', 1 } } return out")
+        worker.start(1, 1, [""])
+        call = self.asked(worker, "run")
+        worker.send("call_answer", {"call": call["call"], "status": 2, "body": 'model ann/m: the model\'s input "x" takes int64, not float32'}, stream=1)
+        error = json.loads(worker.until("event_failed", stream=1)["error"])["error"]
+        self.assertRegex(error, r'^app\.lua:\d+: model ann/m: the model\'s input "x" takes int64, not float32$')
+
+    def numbers(self, worker, offset):
+        return set(struct.unpack("<190000d", os.pread(worker.window, 8 * 190000, offset)))
+
+    def test_large_tensors_have_places_of_their_own(self):
+        code = "local t = { type = 'float64', shape = { 190000 } } for i = 1, 190000 do t[i] = tonumber(text) end\nmodel:run{ x = t } return text"
+        worker = self.model(code, limits='{"slice_ms": 20000}')
+        places = []
+        for event in (1, 2):
+            worker.start(event, 1, [str(event)])
+            call = self.asked(worker, "run", stream=event)
+            offset, length = struct.unpack("<QQ", call["tensors"][-16:])
+            self.assertEqual(length, 8 * 190000)
+            places.append((offset, call["call"]))
+            self.assertEqual(self.numbers(worker, offset), {event})
+        self.assertGreaterEqual(abs(places[0][0] - places[1][0]), 8 * 190000)
+        self.assertEqual(self.numbers(worker, places[0][0]), {1}, "the second call left the first one's alone")
+        worker.start(3, 1, ["3"])
+        sleep = worker.until("call_sleep", stream=3)    # full: 4 MiB hold two of them
+        worker.send("call_answer", {"call": places[0][1], "tensors": b""}, stream=1)
+        worker.until("event_done", stream=1)
+        worker.send("call_answer", {"call": sleep["call"]}, stream=3)
+        call = self.asked(worker, "run", stream=3)
+        self.assertEqual(struct.unpack("<QQ", call["tensors"][-16:])[0], places[0][0], "the place that came free")
+
+    def test_a_large_answer_is_fetched(self):
+        worker = self.model("local out = model:run{ x = { type = 'float32', 1 } } return #out.y .. ' ' .. out.y[100000]")
+        worker.start(1, 1, [""])
+        call = self.asked(worker, "run")
+        worker.send("call_answer", {"call": call["call"], "body": '{"held":7,"bytes":100032}'}, stream=1)
+        fetch = self.asked(worker, "fetch")
+        arguments = json.loads(fetch["arguments"])
+        self.assertEqual((arguments["held"], arguments["length"]), (7, 100032))
+        os.pwrite(worker.window, bytes([5]) * 100000, arguments["offset"])
+        answer = b"\1\0\0\0" + b"\1\0\0\0y" + bytes([2, 1, 1, 0]) + struct.pack("<QQQ", 100000, arguments["offset"], 100000)
+        self.assertEqual(self.finish(worker, fetch, answer), "100000 5")
+
+    def test_damaged_answers_of_the_backend(self):
+        code = "local out = model:run{ x = { type = 'float32', 1 } } return 'fine'"
+        for tensors in (b"\xff" * 30, b"\1\0\0\0", b"\2\0\0\0" + bytes(4), b"\1\0\0\0" + b"\1\0\0\0y" + bytes([2, 1, 1, 0]) + struct.pack("<QQQ", 10, WINDOW - 5, 10)):
+            worker = self.model(code)
+            worker.start(1, 1, [""])
+            call = self.asked(worker, "run")
+            self.assertIn("answer is damaged", self.finish(worker, call, tensors))
+
+    def test_a_window_of_a_cancelled_event_is_free_again(self):
+        code = "local t = { type = 'float64', shape = { 380000 } } for i = 1, 380000 do t[i] = 1 end\nmodel:run{ x = t } return text"
+        worker = self.model(code, limits='{"slice_ms": 20000}')
+        worker.start(1, 1, [""])
+        self.asked(worker, "run")
+        worker.send("event_cancel", stream=1)
+        worker.start(2, 1, [""])
+        self.asked(worker, "run", stream=2)
 
 
 class Locked(WorkerCase):
