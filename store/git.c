@@ -1,3 +1,15 @@
+/* Smart HTTP: one git process for each request, its three pipes and an HTTP exchange tied together.
+ *
+ *   client ─▶ body (gzip inflated) ─▶ in ─▶ git's stdin          git's stdout ─▶ (held) ─▶ answer ─▶ client
+ *                                            git's stderr ─▶ err, for the log only
+ *
+ * Both directions push back: the client is paused while git does not read, git's stdout is not read while the client does
+ * not. The session ends when git has exited AND its stdout is at its end, whichever is later; then, and only then, a push
+ * is settled. From the moment the hook was told yes, git's last words are held back until then, so that "main -> main" on
+ * the author's terminal means that the release is live. A client that leaves ends its git, except when its push was
+ * accepted already: then it is carried through.
+ *
+ * Refusals are plain text before git starts (git shows them as "remote:" lines) and go through the hook afterwards. */
 #include "store/git.h"
 
 #include <errno.h>
@@ -313,15 +325,13 @@ static const struct http_handler session_handler = {body_data, body_end, answer_
 
 /* -- starting -- */
 
-/* Git's ends of the pipes and the hook socket, in the cage's order. */
-static int open_fds(struct git_session *session, bool receive, int ret_fds[4], int *ret_hook)
+/* Git's ends of the pipes and the hook socket, in the cage's order. A fetch has no hook; its socket just has nobody at the
+ * other end. */
+static int open_fds(struct git_session *session, int ret_fds[4], int *ret_hook)
 {
     int in[2] = {-1, -1}, out[2] = {-1, -1}, err[2] = {-1, -1}, hook[2] = {-1, -1};
     bool good = pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 && pipe2(err, O_CLOEXEC) == 0;
-    if (good && receive)
-        good = fd_socket_pair(SOCK_SEQPACKET, 0, hook) == 0;
-    else if (good)
-        good = (hook[0] = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0;
+    good = good && fd_socket_pair(SOCK_SEQPACKET, 0, hook) == 0;
     session->in_fd = in[1];
     session->out_fd = out[0];
     session->err_fd = err[0];
@@ -339,7 +349,7 @@ static int start_cage(struct git_session *session, struct text protocol, const c
         .advertise = session->advertise, .protocol = protocol,
     };
     int hook = -1;
-    int result = open_fds(session, cage.receive, cage.fds, &hook);
+    int result = open_fds(session, cage.fds, &hook);
     if (result == 0) {
         session->cage = cage_start_git(session->store, &cage, git_exited, session);
         result = session->cage == 0 ? ERROR_BUSY : 0;
