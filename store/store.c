@@ -15,6 +15,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/log.h"
 #include "runtime/base/memory.h"
+#include "sandbox/lockdown/lockdown.h"
 #include "store/cage.h"
 #include "store/peer.h"
 #include "store/release.h"
@@ -173,6 +174,24 @@ static int libraries_init(void)
     return 0;
 }
 
+/* From here on the store touches its data and nothing else of the machine, and starts no program. Before the first
+ * thread: Landlock holds for the thread that asks for it and for those it makes. */
+static int lock_down(const struct store *store)
+{
+    const struct lockdown_paths paths = {.read_only = {store->settings.share, "/dev/urandom"},
+                                         .read_write = {store->settings.data, "/dev/null"}};
+    BUFFER_AUTO struct buffer temporary = BUFFER_EMPTY;
+    const char *trouble = NULL;
+
+    buffer_format(&temporary, "%s/tmp", store->settings.data);
+    setenv("SQLITE_TMPDIR", temporary.data, 1); /* its default lies outside */
+    if (lockdown_process(LOCKDOWN_PROFILE_STORE, &paths, &trouble) == 0)
+        return 0;
+    log_error("the store cannot be locked down (%s: %s): it does not serve without", trouble ? trouble : "unknown",
+              strerror(errno));
+    return ERROR_SYSTEM;
+}
+
 static void start_serving(struct store *store)
 {
     store->publish_jobs = job_pool_new((int)limit_from_environment("VITRINE_LIMIT_PUBLISHES", BOUNDS_PUBLISHES));
@@ -206,6 +225,8 @@ int store_start(struct store *store)
         result = open_data(store);
     if (result == 0)
         result = pages_init(&store->pages, store->settings.share);
+    if (result == 0)
+        result = lock_down(store);
     if (result != 0)
         return result;
     repository_empty_trash(store->settings.data);

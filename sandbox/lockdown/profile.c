@@ -69,7 +69,7 @@ static const struct profile_rule gateway_rules[] = {
 
 /* The store opens files, but only where Landlock lets it. */
 static const struct profile_rule store_rules[] = {
-    CALL(accept4) CALL(setsockopt) CALL(getsockname) CALL(getpeername) CALL(bind) CALL(listen) CALL(chmod)
+    CALL(clone3) CALL(accept4) CALL(setsockopt) CALL(getsockname) CALL(getpeername) CALL(bind) CALL(listen) CALL(chmod)
     CALL(fchmod) CALL(fchmodat) CALL(umask) CALL(open) CALL(openat) CALL(openat2) CALL(stat) CALL(lstat)
     CALL(statx) CALL(access) CALL(faccessat) CALL(faccessat2) CALL(readlink) CALL(readlinkat) CALL(mkdir)
     CALL(mkdirat) CALL(rmdir) CALL(unlink) CALL(unlinkat) CALL(rename) CALL(renameat) CALL(renameat2) CALL(link)
@@ -78,6 +78,7 @@ static const struct profile_rule store_rules[] = {
     CALL(getgid) CALL(getegid) CALL(fchown) CALL(uname) CALL(sysinfo) CALL(sched_getaffinity)
     CALL(copy_file_range) CALL(sendfile) CALL(memfd_create) CALL(fadvise64) CALL(getppid)
     {.call = "socket", .arguments = {ARG_EQUAL(0, FAMILY_UNIX)}},
+    {.call = "clone", .arguments = {ARG_WITHOUT(0, NEW_NAMESPACES)}}, /* and clone3: threads of its job pools */
     {0},
 };
 
