@@ -322,6 +322,7 @@ bool process_exited(struct calls *calls, uint32_t slot, uint32_t exit)
         calls->counts.crashes++;
         worker_lost(worker, exit_reason(exit, memory, sizeof memory), begun);
     }
+    worker_slot_free(calls);
     return true;
 }
 

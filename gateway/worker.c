@@ -124,7 +124,9 @@ static bool wake(struct worker *worker)
         return true;
     if (worker->retry_ms > now_ms)
         return false;
-    if (calls->slots.count >= calls->gateway->worker_limit)
+    /* One ahead: a process that is told to go holds its slot until the zygote has reaped it, some milliseconds that the
+     * next wake shall not wait for. */
+    if (calls->slots.count + 1 >= calls->gateway->worker_limit)
         make_room(calls);
     worker->process = process_start(worker);
     if (!worker->process) {
@@ -148,6 +150,17 @@ static void pump(struct worker *worker)
         worker->ranks_changed = worker->queue.waiting > 0;
         report_start(worker, call);
     }
+}
+
+void worker_slot_free(struct calls *calls)
+{
+    struct worker *worker;
+    LIST_EACH(worker, &calls->busy_workers, struct worker, in_busy)
+        if (worker->blocked_ms && !worker->process) {
+            worker->retry_ms = 0;
+            pump(worker);
+            return;
+        }
 }
 
 void worker_submit(struct worker *worker, struct call *call)

@@ -45,6 +45,9 @@ struct worker {
 struct worker *worker_for_release(struct calls *calls, struct demo *demo, struct release *release);
 struct worker *worker_find(struct calls *calls, uint64_t release_id);
 
+/* A slot became free: whoever waits longest for one starts its process. */
+void worker_slot_free(struct calls *calls);
+
 /* The queue takes no more calls. */
 bool worker_is_full(const struct worker *worker);
 /* Hands over a fresh call whose function, data, session are set. It starts now or waits in the queue. */

@@ -214,5 +214,27 @@ class Real(unittest.TestCase):
         stream.close()
 
 
+class Many(unittest.TestCase):
+    """More demos than may be awake: the least recently used one makes room, nobody is refused."""
+
+    def test_more_demos_than_workers(self):
+        folder = tempfile.mkdtemp(prefix="calls-many-")
+        self.addCleanup(shutil.rmtree, folder)
+        for name, contents in (("app.lua", APP), ("README.md", "---\ntitle: Many\n---\n")):
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(contents)
+        rig = RealRig(folder, env={"VITRINE_LIMIT_WORKERS": "30"}, demos=80)
+        self.addCleanup(rig.stop)
+        for turn in range(2):
+            for demo in range(80):
+                status, body, _ = rig.post("/gradio_api/run/echo", {"data": [f"{turn} {demo}"]}, demo=demo)
+                self.assertEqual((status, json.loads(body)["data"]), (200, [f"{turn} {demo}"]), body)
+        pid = rig.zygote_process.pid
+        children = open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8").read().split()
+        self.assertTrue(20 <= len(children) <= 30, len(children))
+        stages = [values["stage"] for name, values in rig.store_seen if name == "demo_stage"]
+        self.assertGreaterEqual(stages.count(b"SLEEPING"), 120)
+
+
 if __name__ == "__main__":
     unittest.main()
