@@ -2,13 +2,17 @@
 import { components } from "virtual:components";
 import { openPage } from "./element/page.ts";
 import { followTheme, reportHeight } from "./element/frame.ts";
+import { makeScrollersReachable } from "./element/reachable.ts";
 import { Toasts } from "./element/toasts.ts";
 import type { Config } from "./core/types.ts";
 
 followTheme();
 const holder = document.getElementById("vt-config");
 const content = document.getElementById("vt-app");
-if (content) reportHeight(content);
+if (content) {
+  reportHeight(content);
+  new ResizeObserver(() => makeScrollersReachable(content)).observe(content);
+}
 if (holder) {
   const page = openPage(JSON.parse(holder.textContent ?? "{}") as Config, new Toasts());
   for (const [name, element] of components) customElements.define(`vt-${name}`, element);

@@ -2,6 +2,7 @@
 // visitor can choose light or dark.
 import { readFrames } from "./core/sse.ts";
 import { bounds } from "./bounds.ts";
+import { makeScrollersReachable } from "./element/reachable.ts";
 import { logLine } from "./site/log.ts";
 import { nextTheme, themeCookie, type Choice } from "./site/theme.ts";
 
@@ -143,6 +144,8 @@ const toggle = document.querySelector<HTMLButtonElement>("[data-theme-toggle]");
 if (toggle) themeButton(toggle);
 document.querySelectorAll<HTMLElement>("[data-copy]").forEach(copyButton);
 document.querySelectorAll<HTMLElement>("[data-lines]").forEach(numberLines);
+makeScrollersReachable(document);
+window.addEventListener("resize", () => makeScrollersReachable(document), { passive: true });
 const log = document.querySelector<HTMLElement>("[data-tail]");
 if (log) {
   log.scrollTop = log.scrollHeight;

@@ -85,7 +85,9 @@ local function multiple(node)
     end
     local label = markup.id(node, "label")
     return html.element("details", { class = "vt-multi", ["data-disabled"] = node.static },
-        html.element("summary", { class = "vt-input vt-multi-summary", ["aria-labelledby"] = label },
+        html.element("summary", { class = "vt-input vt-multi-summary", id = markup.id(node, "in"),
+            -- "Spices Basil": the caption and what is chosen.
+            ["aria-labelledby"] = label .. " " .. markup.id(node, "in") },
             concat(chips))
         .. html.element("div", { class = "vt-multi-list", role = "group", ["aria-labelledby"] = label },
             concat(items)))

@@ -70,8 +70,9 @@ export default class Dropdown extends Block {
     const { choices } = this;
     const value = asList(this.props["value"] as Json);
     const name = this.label ? this.partId("label") : nothing;
+    const called = this.label ? `${this.partId("label")} ${this.partId("in")}` : nothing; // "Spices Basil": also what is chosen
     return html`<details class="vt-multi" ?data-disabled=${!this.interactive} @toggle=${this.toggledList} @keydown=${this.key}><summary
-      class="vt-input vt-multi-summary" aria-labelledby=${name} aria-describedby=${this.describedBy}>${value.length
+      class="vt-input vt-multi-summary" id=${this.partId("in")} aria-labelledby=${called} aria-describedby=${this.describedBy}>${value.length
       ? value.map((one) => html`<span class="vt-chip">${choices[indexOf(choices, one)]?.label ?? String(one)}</span> `)
       : html`<span class="vt-placeholder">Choose…</span>`}</summary><div class="vt-multi-list" role="group" aria-labelledby=${name}>${choices.length >=
       FILTER_FROM && this.props["filterable"] !== false
@@ -112,8 +113,17 @@ export default class Dropdown extends Block {
   };
 
   private readonly toggledList = (event: Event): void => {
-    this.fire((event.target as HTMLDetailsElement).open ? "focus" : "blur");
+    const { open } = event.target as HTMLDetailsElement;
+    this.fire(open ? "focus" : "blur");
+    if (!open && this.filter) this.unfilter(); // the next time all choices are there again
   };
+
+  private unfilter(): void {
+    this.filter = "";
+    const field = this.querySelector<HTMLInputElement>(".vt-multi-filter");
+    if (field) field.value = "";
+    this.requestUpdate();
+  }
 
   private readonly key = (event: KeyboardEvent): void => {
     const details = this.querySelector("details");

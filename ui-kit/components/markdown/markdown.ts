@@ -29,9 +29,14 @@ export default class Markdown extends Block {
   }
 
   private async draw(): Promise<void> {
-    const { renderMarkdown } = await import("./render.ts");
+    const prose = this.querySelector<HTMLElement>(".vt-prose");
+    try {
+      const { renderMarkdown } = await import("./render.ts");
+      prose?.replaceChildren(renderMarkdown(this.text("value")));
+    } catch {
+      prose?.replaceChildren(this.text("value")); // the renderer could not be fetched: the bare text still reads
+    }
     this.timer = undefined;
     this.drawn = performance.now();
-    this.querySelector<HTMLElement>(".vt-prose")?.replaceChildren(renderMarkdown(this.text("value")));
   }
 }
