@@ -1,3 +1,11 @@
+/* How bytes are put together, in every process. Three invariants keep it simple to use:
+ *
+ *   - a byte behind the length is always there and zero once anything was appended, so that data can be given to what
+ *     wants a C string;
+ *   - growing at least doubles, so that appending byte by byte costs linear time;
+ *   - nothing here fails: memory ends the process (memory.h), and a length that does not fit a size_t is our own bug.
+ *
+ * An empty buffer owns nothing: it may stand in a struct that is zeroed, and need not be released. */
 #include "runtime/base/buffer.h"
 
 #include <stdarg.h>
@@ -25,6 +33,7 @@ void buffer_clear(struct buffer *buffer)
         buffer->data[0] = '\0';
 }
 
+/* The first allocation holds most messages and lines. */
 static void buffer_grow(struct buffer *buffer, size_t needed)
 {
     size_t capacity = buffer->capacity < 32 ? 64 : buffer->capacity * 2;
@@ -44,6 +53,7 @@ char *buffer_reserve(struct buffer *buffer, size_t more)
     return buffer->data + buffer->length;
 }
 
+/* Aborts when more is said to be written than was reserved: the bytes behind are somebody else's. */
 void buffer_advance(struct buffer *buffer, size_t count)
 {
     if (count >= buffer->capacity - buffer->length) /* one byte stays for the NUL */
@@ -87,6 +97,7 @@ void buffer_printable(struct buffer *buffer, struct text text)
     }
 }
 
+/* Formats straight into the buffer; a second round when the guess at the room was too small. */
 void buffer_format(struct buffer *buffer, const char *format, ...)
 {
     va_list arguments;
@@ -106,6 +117,7 @@ void buffer_format(struct buffer *buffer, const char *format, ...)
     }
 }
 
+/* Moves what is left: fine for a rest that is small, the wrong tool for a long queue. */
 void buffer_consume(struct buffer *buffer, size_t count)
 {
     if (count > buffer->length)
@@ -121,6 +133,7 @@ struct text buffer_view(const struct buffer *buffer)
     return (struct text){buffer->data, buffer->length};
 }
 
+/* Also of an empty buffer a string that the caller can free. */
 char *buffer_steal(struct buffer *buffer)
 {
     buffer_reserve(buffer, 0);

@@ -1,3 +1,13 @@
+/* One release in one file. The reader trusts nothing: a bundle is made in a cage from a stranger's tree and opened
+ * by the store, the gateway, workers and models' processes, some of them after years on a disk.
+ *
+ * bundle_open() checks everything that reading relies on, once: the header, then each entry in order, names without
+ * gaps, sorted, legal, contents aligned, in order and within the file, and a checksum over index and names. After
+ * it the other functions calculate without checking. Contents have their own checksums, which only bundle_verify()
+ * reads: a wake must not touch every page of a large release.
+ *
+ * FNV is no protection against intent: who can write into the store's folder has won already. It finds damaged
+ * disks. */
 #include "runtime/base/bundle.h"
 
 #include <stdlib.h>
@@ -38,6 +48,7 @@ enum {
     IN_RESERVED = 32
 };
 
+/* Little-endian, byte by byte: fields of a mapped file may stand at any address. */
 static uint64_t load(const unsigned char *at, int bytes)
 {
     uint64_t value = 0;
@@ -86,6 +97,7 @@ static int name_compare(struct text a, struct text b)
     return order ? order : (a.length > b.length) - (a.length < b.length);
 }
 
+/* No absolute path, no empty, "." or ".." part: a name can be joined to a folder without leaving it. */
 static bool name_is_legal(struct text name)
 {
     if (name.length == 0 || name.length > BOUNDS_BUNDLE_NAME_BYTES || name.data[name.length - 1] == '/')
@@ -173,6 +185,7 @@ int bundle_open(struct bundle *bundle, const void *data, size_t length)
     return 0;
 }
 
+/* No check but the index: bundle_open() did them. */
 struct bundle_entry bundle_at(const struct bundle *bundle, uint32_t index)
 {
     if (index >= bundle->entry_count)
@@ -197,6 +210,7 @@ int bundle_verify(const struct bundle *bundle)
     return 0;
 }
 
+/* Binary search; a folder of 20,000 files takes fifteen comparisons. */
 int bundle_find(const struct bundle *bundle, struct text name, struct bundle_entry *ret_entry)
 {
     uint32_t low = 0, high = bundle->entry_count;
@@ -346,6 +360,7 @@ static void write_header(unsigned char *data, const struct bundle_writer *writer
     store(data + AT_CHECKSUM, fnv(FNV_START, data + HEADER_BYTES, index_length), 8);
 }
 
+/* Two passes: measure, then fill a block that is zeroed first, so that gaps hold nothing of ours. */
 int bundle_writer_finish(struct bundle_writer *writer, struct buffer *out)
 {
     uint64_t names_length, length = writer_measure(writer, &names_length);

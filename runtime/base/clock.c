@@ -1,3 +1,6 @@
+/* Two clocks that must not be mixed up: the monotonic one for everything that is compared or added, the wall
+ * clock for what people read. Dates are written with gmtime_r() and fixed English names: strftime() would ask
+ * the locale. */
 #include "runtime/base/clock.h"
 
 #include <stdlib.h>

@@ -1,3 +1,7 @@
+/* The small encodings of addresses, headers and pages. Decoders are strict, because what is lax here is checked
+ * twice and differently elsewhere: base64 without stray bits, percent-escapes that are whole, UTF-8 afterwards,
+ * never a NUL. encode_path() is the one way from an address to a path: separators that hide in escapes and dot
+ * segments are refused instead of resolved, so that what was checked is what is used. */
 #include "runtime/base/encode.h"
 
 #include <string.h>
@@ -28,6 +32,7 @@ static int hex_value(char digit)
     return -1;
 }
 
+/* All or nothing: no byte is written before every digit was looked at. */
 int encode_unhex(struct text hex, void *ret_data, size_t length)
 {
     unsigned char *bytes = ret_data;
@@ -122,6 +127,7 @@ void encode_percent(struct buffer *out, struct text text, const char *keep)
     }
 }
 
+/* `plus` is for forms, where it stands for a space; in a path it is itself. */
 int encode_unpercent(struct buffer *out, struct text text, bool plus)
 {
     size_t start = out->length;
@@ -144,6 +150,7 @@ int encode_unpercent(struct buffer *out, struct text text, bool plus)
     return text_is_utf8(text_skip(buffer_view(out), start)) ? 0 : ERROR_INVALID;
 }
 
+/* Enough for text and for attributes in either kind of quotes. */
 void encode_html(struct buffer *out, struct text text)
 {
     static const char *const escapes[256] = {
@@ -209,6 +216,7 @@ int encode_path(struct buffer *out, struct text path)
 
 enum { FILE_NAME_BYTES = 200 };
 
+/* Windows opens the device whatever the extension: a visitor there could not save the file. */
 static bool is_device_name(struct text name)
 {
     static const char *const devices[] = {"con", "prn", "aux", "nul"};
@@ -253,6 +261,7 @@ static struct text head_of_characters(struct text text, size_t count)
     return text;
 }
 
+/* A stranger's file name as one that any system can save: last part, no special characters, bounded, never empty. */
 void encode_file_name(struct buffer *out, struct text name)
 {
     BUFFER_AUTO struct buffer clean = BUFFER_EMPTY;

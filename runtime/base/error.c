@@ -1,3 +1,4 @@
+/* The sentences of error.h's table, for logs and for callers that have nothing better to say. */
 #include "runtime/base/error.h"
 
 #include <stddef.h>

@@ -1,3 +1,6 @@
+/* Descriptors have owners like memory has: -1 is "none", fd_close() leaves -1 behind, fd_steal() takes the
+ * ownership away, and FD_AUTO closes at the end of the scope what was not stolen. Signals interrupt, so the two
+ * loops go on after EINTR; they are for blocking descriptors only. */
 #include "runtime/base/fd.h"
 
 #include <errno.h>
@@ -7,6 +10,7 @@
 
 #include "runtime/base/error.h"
 
+/* Keeps errno: it runs in the middle of error paths that still want to say why. */
 void fd_close(int *fd)
 {
     int saved = errno;
@@ -39,6 +43,7 @@ int fd_set_cloexec(int fd, int on)
     return 0;
 }
 
+/* Fewer bytes than asked for mean the end of the file. */
 ssize_t fd_read_full(int fd, void *data, size_t length)
 {
     size_t done = 0;
@@ -55,6 +60,7 @@ ssize_t fd_read_full(int fd, void *data, size_t length)
     return (ssize_t)done;
 }
 
+/* The process ignores SIGPIPE, so a reader that went away is an error code. */
 int fd_write_full(int fd, const void *data, size_t length)
 {
     size_t done = 0;

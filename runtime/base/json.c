@@ -171,6 +171,7 @@ ALWAYS_INLINE void skip_blanks(struct walk *w)
 
 /* ---- the walk ---- */
 
+/* Doubles; the nodes are moved, so the walk keeps indexes and not pointers. */
 static void grow_nodes(struct json *json)
 {
     json->capacity = json->capacity ? json->capacity * 2 : 16;
@@ -218,6 +219,7 @@ ALWAYS_INLINE int open_container(struct walk *w, bool build, enum json_type type
     return type == JSON_OBJECT ? WANT_NAME_OR_END : WANT_VALUE_OR_END;
 }
 
+/* The container on top of the stack ends behind this byte. */
 ALWAYS_INLINE int close_container(struct walk *w, bool build)
 {
     w->at++;
@@ -290,6 +292,7 @@ ALWAYS_INLINE int walk_value(struct walk *w, bool build)
     return WANT_COMMA_OR_END;
 }
 
+/* A name and its colon; the value that follows picks the name up. */
 ALWAYS_INLINE int walk_name(struct walk *w)
 {
     const char *start = w->at + 1;
@@ -333,6 +336,7 @@ ALWAYS_INLINE int walk_step(struct walk *w, bool build, int state)
     }
 }
 
+/* One value and nothing behind it; the depth is what tells a comma from the end. */
 ALWAYS_INLINE int walk_document(struct walk *w, bool build)
 {
     int state = WANT_VALUE;
@@ -360,6 +364,7 @@ static void walk_init(struct walk *w, struct text text, struct json *json)
     w->node_count = 0;
 }
 
+/* The nodes borrow the text: it must stay as long as they do. */
 int json_parse(struct json *json, struct text text, size_t *ret_position)
 {
     struct walk w;
@@ -387,6 +392,7 @@ void json_release(struct json *json)
 
 /* ---- reading the nodes ---- */
 
+/* Children follow their parent in the array, each with the index of what follows it. */
 const struct json_node *json_first(const struct json *json, const struct json_node *parent)
 {
     return parent && parent->count ? &json->nodes[parent - json->nodes + 1] : NULL;
@@ -429,6 +435,7 @@ static void write_unescaped(struct buffer *out, const char *at, size_t length)
     write_utf8(out, point);
 }
 
+/* Only of strings that the parser accepted: an escape that is none here is our bug. */
 static void unescape(struct text inner, struct buffer *out)
 {
     while (inner.length) {
@@ -476,6 +483,7 @@ const struct json_node *json_get(const struct json *json, const struct json_node
     return found;
 }
 
+/* Walks: for loops use json_first() and json_next(). */
 const struct json_node *json_at(const struct json *json, const struct json_node *parent, uint32_t index)
 {
     if (!parent || index >= parent->count)
@@ -494,6 +502,7 @@ int json_string(const struct json_node *node, struct buffer *out)
     return 0;
 }
 
+/* NULL also for a string with a NUL inside: as a C string it would be another one. */
 char *json_string_copy(const struct json_node *node)
 {
     BUFFER_AUTO struct buffer characters = BUFFER_EMPTY;

@@ -45,6 +45,7 @@ static size_t character_length(struct text text)
     return 0;
 }
 
+/* Bytes that are no character become U+FFFD each: what we send is JSON whatever a demo said. */
 static void write_repaired(struct buffer *out, struct text text)
 {
     while (text.length) {
@@ -87,6 +88,7 @@ void json_write_number(struct buffer *out, double value)
     buffer_string(out, digits);
 }
 
+/* Looks at the last byte instead of keeping state: a comma is due unless something was just opened. */
 void json_write_comma(struct buffer *out)
 {
     char last = out->length ? out->data[out->length - 1] : '[';
@@ -107,6 +109,7 @@ void json_write_member(struct buffer *out, const char *name, struct text string)
     json_write_string(out, string);
 }
 
+/* What would end a script element or a line of JavaScript stands as an escape of JSON itself. */
 static const char *html_escape(const char *at, size_t left, size_t *ret_length)
 {
     *ret_length = 1;

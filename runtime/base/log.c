@@ -1,3 +1,8 @@
+/* One line per event on standard error, as text for a terminal and as JSON for a collector (VITRINE_LOG=json|text,
+ * or by what standard error is). A line goes out in one write, so lines of several processes stay whole.
+ *
+ * What strangers chose (names, paths, error texts) stands in lines too. So control characters are escaped: nobody
+ * writes a line of their own into the log, or drives the terminal of who reads it. */
 #include "runtime/base/log.h"
 
 #include <errno.h>
@@ -83,6 +88,7 @@ static void write_line(struct buffer *line, enum log_level level, struct text me
     }
 }
 
+/* Keeps errno, like fd_close(): callers log on their way to an error. */
 void log_write(enum log_level level, const char *format, ...)
 {
     char message[BOUNDS_LOG_LINE_BYTES];

@@ -1,3 +1,10 @@
+/* Chains hung into a power of two of buckets, doubled when there are as many entries as buckets and never shrunk.
+ *
+ * Keys are what strangers send: names, tokens, addresses. The hash is therefore keyed with random bytes of the
+ * process, so that nobody outside can choose keys that share a chain. Numbers go the same way as eight bytes: slots
+ * and ids are few enough that a second kind of table would not pay.
+ *
+ * Each entry keeps its whole hash: growing needs no key, and a chain compares keys only where the hash is equal. */
 #include "runtime/base/map.h"
 
 #include <pthread.h>
@@ -133,6 +140,7 @@ void *map_get(const struct map *map, struct text key)
     return link && *link ? (*link)->value : NULL;
 }
 
+/* Replaces in place, or grows first and hangs the new entry at the end of its chain. */
 void *map_set(struct map *map, struct text key, void *value)
 {
     uint64_t hash = map_hash(key);
@@ -170,6 +178,7 @@ void *map_remove(struct map *map, struct text key)
     return value;
 }
 
+/* The bytes of the number itself; the slice lives as long as the number does. */
 static struct text number_key(const uint64_t *key)
 {
     return (struct text){(const char *)key, sizeof *key};

@@ -1,3 +1,8 @@
+/* One way to get memory, and it never returns NULL: no path of ours is better off trying to go on without it, and
+ * paths that nobody can test are where the holes are. The process ends and the launcher starts it again; the demo's
+ * own heap is bounded elsewhere (worker/arena.h), so a stranger cannot bring a shared process here.
+ *
+ * Memory comes zeroed: a struct's fields that nobody set have one meaning everywhere. */
 #include "runtime/base/memory.h"
 
 #include <stdint.h>
@@ -23,6 +28,7 @@ void *memory_alloc(size_t count, size_t size)
     return block;
 }
 
+/* Unlike memory_alloc(), what grows is not zeroed. */
 void *memory_resize(void *block, size_t count, size_t size)
 {
     size_t total;
@@ -50,6 +56,7 @@ char *memory_copy_string(const char *string)
     return string ? memory_copy(string, strlen(string)) : NULL;
 }
 
+/* For the cleanup attribute, which hands over the address of the variable. */
 void memory_free_pointer(void *pointer_to_pointer)
 {
     void *block;

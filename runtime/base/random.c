@@ -1,3 +1,5 @@
+/* The kernel's generator and nothing else: no state of ours that a fork could double. It cannot fail after start-
+ * up; if it does, no identifier or key can be trusted, and the process ends. */
 #include "runtime/base/random.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* Slices: a pointer and a length, borrowed. What comes from outside is cut, compared and checked in place; a copy
+ * is made where something must outlive its message. All functions take the empty slice with a NULL pointer, and
+ * none of them reads a byte beyond the length, so a slice may end anywhere in the middle of a page. */
 #include "runtime/base/text.h"
 
 #include <string.h>
@@ -42,6 +45,7 @@ bool text_ends(struct text text, struct text suffix)
     return text.length >= suffix.length && text_equal(text_skip(text, text.length - suffix.length), suffix);
 }
 
+/* At the end the pointer still stands at the end, not at NULL: callers subtract pointers. */
 struct text text_skip(struct text text, size_t count)
 {
     if (count >= text.length)

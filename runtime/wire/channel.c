@@ -1,3 +1,15 @@
+/* Two halves that know nothing of each other.
+ *
+ * Sending: messages are cut into frames, frames gathered in packets, packets wait in a list. Many small messages of
+ * a turn leave in one system call, and a written packet's buffer is kept for the next turn. A full socket stops the
+ * list, not the sender; the bound on the queue is where back-pressure becomes an error.
+ *
+ * Receiving: a packet is read whole, each frame is held against the table of messages before anything is done with
+ * it, and fragments are put together per (type, stream). What a peer can make us keep is bounded three times: the
+ * size of one message by its row, the number of unfinished ones, and their bytes together.
+ *
+ * A callback may release the very channel that is being read (a peer is dropped for what it said): `gone` points
+ * into the running receive, which then touches the channel no more. */
 #include "runtime/wire/channel.h"
 
 #include <errno.h>
@@ -111,6 +123,7 @@ static struct channel_packet *packet_for(struct channel *channel, size_t length,
     return last;
 }
 
+/* Little-endian by hand: a frame has no padding and no alignment. */
 static void put(char *at, uint64_t value, int bytes)
 {
     for (int i = 0; i < bytes; i++, value >>= 8)
@@ -133,6 +146,7 @@ static struct channel_packet *queue_frame(struct channel *channel, const struct 
     return packet;
 }
 
+/* Our own side is held to the table too: a message that may not be sent is a bug that should show at once. */
 static int check_send(const struct channel *channel, unsigned type, size_t length, unsigned fd_count)
 {
     const struct message_info *info = message_info(type);
@@ -148,6 +162,7 @@ static int check_send(const struct channel *channel, unsigned type, size_t lengt
     return length > info->max_bytes || length + frames * HEADER_BYTES > room ? ERROR_LIMIT : 0;
 }
 
+/* Copies, because the packet may be written much later, when the caller has closed its own. */
 static int duplicate_fds(struct descriptors *ret_copies, const int *fds, unsigned count)
 {
     struct descriptors copies = {0};
@@ -162,6 +177,7 @@ static int duplicate_fds(struct descriptors *ret_copies, const int *fds, unsigne
     return 0;
 }
 
+/* Everything that can fail comes first: a message is queued whole or not at all. */
 int channel_send(struct channel *channel, enum message_type type, uint64_t stream, struct text body,
                  const int *fds, unsigned fd_count)
 {
@@ -214,6 +230,7 @@ static ssize_t send_with_fds(int fd, const struct channel_packet *packet)
     return sendmsg(fd, &header, MSG_NOSIGNAL);
 }
 
+/* Without descriptors a plain write, the only kind that a worker's filter allows. */
 static ssize_t write_packet(const struct channel *channel, const struct channel_packet *packet)
 {
     if (!(channel->flags & CHANNEL_FDS))
@@ -223,6 +240,7 @@ static ssize_t write_packet(const struct channel *channel, const struct channel_
     return send(channel->fd, packet->data.data, packet->data.length, MSG_NOSIGNAL);
 }
 
+/* ENOBUFS is a full queue in the kernel, like EAGAIN: it passes. */
 static int socket_error(int error)
 {
     switch (error) {
@@ -296,6 +314,7 @@ struct reading {
     bool gone; /* the callback released the channel: it is not to be touched */
 };
 
+/* Descriptors that the callback did not take are closed here: none can pile up. */
 static int deliver(struct reading *reading, struct message_in *message)
 {
     reading->callback(reading->context, message);
@@ -411,6 +430,7 @@ static void take_fds(struct msghdr *header, struct descriptors *with)
     }
 }
 
+/* A packet or its descriptors cut short mean a peer that sends more than the format allows. */
 static ssize_t read_packet(const struct channel *channel, char *room, struct descriptors *with)
 {
     union {
@@ -476,6 +496,7 @@ int channel_receive(struct channel *channel, channel_callback *callback, void *c
 /* Bodies are packed here first; kept by the thread while it is small. */
 static _Thread_local struct buffer scratch;
 
+/* A large message is rare, and its memory is not kept for the next. */
 static int send_scratch(struct channel *channel, enum message_type type, uint64_t stream)
 {
     int result = channel_send(channel, type, stream, buffer_view(&scratch), NULL, 0);

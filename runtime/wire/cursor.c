@@ -1,3 +1,5 @@
+/* Reading never fails at a field but at the end: a read past the end gives zero and marks the cursor, and
+ * cursor_end() tells once for the whole message. So an unpacker has no branches, and none can be forgotten. */
 #include "runtime/wire/cursor.h"
 
 #include <stdlib.h>
@@ -9,6 +11,7 @@ struct cursor cursor_from(struct text body)
     return (struct cursor){(const unsigned char *)body.data, body.length, false};
 }
 
+/* The mark stays: later fields are zero as well, even when they would fit. */
 static uint64_t cursor_number(struct cursor *cursor, size_t size)
 {
     uint64_t value = 0;
@@ -39,6 +42,7 @@ uint64_t cursor_u64(struct cursor *cursor)
     return cursor_number(cursor, 8);
 }
 
+/* Borrows the body; a length beyond its end marks the cursor before anything is read. */
 struct text cursor_text(struct cursor *cursor)
 {
     uint32_t length = cursor_u32(cursor);
@@ -53,6 +57,7 @@ struct text cursor_text(struct cursor *cursor)
     return text;
 }
 
+/* Bytes left over are as wrong as bytes missing: the two sides disagree about the message. */
 int cursor_end(const struct cursor *cursor)
 {
     return cursor->broken || cursor->left > 0 ? ERROR_INVALID : 0;

@@ -1,3 +1,5 @@
+/* message.def read four times: as rows of facts, as packers, as unpackers, and (in channel.c) as senders. The
+ * macros at each reading say what a field becomes there; a new message is one line in the table and nothing else. */
 #include "runtime/wire/message.h"
 
 #include "runtime/base/error.h"
@@ -25,6 +27,7 @@ const struct message_info *message_info(unsigned type)
     return type > MESSAGE_none && type < MESSAGE_COUNT ? &messages[type] : NULL;
 }
 
+/* Checked at both ends: a peer that was taken over cannot speak for another. */
 bool message_allowed(unsigned type, enum message_role from, enum message_role to)
 {
     const struct message_info *info = message_info(type);

@@ -101,6 +101,7 @@ int tensor_count(const struct tensor *tensor, uint64_t byte_limit, uint64_t *ret
     return count <= limit ? 0 : ERROR_LIMIT;
 }
 
+/* `size` low bytes, little-endian. */
 static void tensor_put(struct buffer *out, uint64_t value, size_t size)
 {
     unsigned char bytes[8];
@@ -120,6 +121,7 @@ size_t tensor_window_need(size_t list_length, size_t length)
     return list_length + length > BOUNDS_TENSOR_INLINE_BYTES ? (length + 63) & ~(size_t)63 : 0;
 }
 
+/* The window is written before the list: a tensor that does not fit leaves no half of itself. */
 int tensor_list_add(struct buffer *out, const struct tensor *tensor, const void *bytes,
                     const struct tensor_window *window, size_t *window_used)
 {
@@ -175,6 +177,7 @@ static bool tensor_take_text(struct text *rest, uint64_t length, struct text *re
     return true;
 }
 
+/* Name, type, rank, place and shape; nothing is believed about how they fit together yet. */
 static int tensor_read_head(struct text *rest, struct tensor *tensor)
 {
     uint64_t length, type, rank, place, zero;
@@ -218,6 +221,7 @@ static int tensor_read_strings(struct text *rest, struct tensor *tensor, uint64_
     return tensor_strings_are_whole(tensor->inline_bytes, count) ? 0 : ERROR_INVALID;
 }
 
+/* Shape, type and length must agree, and the range must lie within the window as the reader knows it. */
 static int tensor_read_one(struct text *rest, size_t window_length, struct tensor *tensor)
 {
     uint64_t count;
@@ -258,6 +262,7 @@ int tensor_list_read(struct text list, size_t window_length, struct tensor *ret_
     return list.length == 0 ? (int)count : ERROR_INVALID;
 }
 
+/* In the window the other side may go on writing: copy, or read each byte once. */
 const unsigned char *tensor_bytes(const struct tensor *tensor, const struct tensor_window *window)
 {
     if (!tensor->in_window)

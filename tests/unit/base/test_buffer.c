@@ -96,9 +96,27 @@ static void clearing_and_stealing(void **state)
     buffer_release(&buffer);
 }
 
+static void a_strangers_text_becomes_one_line(void **state)
+{
+    static const struct {
+        const char *given, *shown;
+    } cases[] = {{"plain", "plain"},
+                 {"two\nlines\r\n", "two lines  "},
+                 {"\x1b[31mred\x7f", " [31mred "},
+                 {"gr\xc3\xbc\xc3\x9f" "e", "gr\xc3\xbc\xc3\x9f" "e"},
+                 {"cut \xc3", "cut ?"},
+                 {"both \xc3\xbc and \xff", "both ?? and ?"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        BUFFER_AUTO struct buffer out = BUFFER_EMPTY;
+        buffer_printable(&out, text_from(cases[i].given));
+        assert_string_equal(out.data, cases[i].shown);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_strangers_text_becomes_one_line),
         cmocka_unit_test(appending),  cmocka_unit_test(growing),   cmocka_unit_test(reserving),
         cmocka_unit_test(formatting), cmocka_unit_test(consuming), cmocka_unit_test(clearing_and_stealing),
     };
