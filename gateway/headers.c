@@ -66,22 +66,33 @@ bool headers_is_owned(struct text name)
     return false;
 }
 
-bool headers_is_origin(struct text origin)
+static bool is_host(struct text host)
 {
-    struct text host = origin;
-    if (text_starts(host, TEXT("https://")))
-        host = text_skip(host, 8);
-    else if (text_starts(host, TEXT("http://")))
-        host = text_skip(host, 7);
-    if (text_starts(host, TEXT("*.")))
-        host = text_skip(host, 2);
     for (size_t i = 0; i < host.length; i++) {
         char byte = host.data[i];
         bool letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9');
-        if (!letter && byte != '.' && byte != '-' && byte != ':')
+        if (!letter && byte != '.' && byte != '-')
             return false;
     }
-    return host.length > 0 && origin.length < 256;
+    return host.length > 0;
+}
+
+/* What is let through here is written into a policy as it stands: nothing in it may end a source or a directive. */
+bool headers_is_origin(struct text origin)
+{
+    struct text rest = origin;
+    uint64_t port;
+    if (text_starts(rest, TEXT("https://")))
+        rest = text_skip(rest, 8);
+    else if (text_starts(rest, TEXT("http://")))
+        rest = text_skip(rest, 7);
+    if (text_starts(rest, TEXT("*.")))
+        rest = text_skip(rest, 2);
+    struct text host = text_cut(&rest, ':');
+    bool has_port = rest.data != NULL;
+    if (has_port && (text_to_u64(rest, &port) < 0 || port == 0 || port > 65535))
+        return false;
+    return is_host(host) && origin.length < 256;
 }
 
 /* Our own pages may always frame a demo, under every name this server answers to. */
