@@ -1,3 +1,17 @@
+/* The process that meets strangers' models. One thread, one loop: read all messages that are there, run one group
+ * of jobs, answer, look for messages again. The supervisor gives a batch and waits, so the list of jobs is short
+ * and bounded by it.
+ *
+ * A job is checked completely when its message is read: names, types and shapes against the model, tensors copied
+ * out of the message or of the window. What waits in the list can run. Groups are found at the moment of running:
+ * jobs of one model with equal shapes are joined along their first dimension, run once, and the answer is cut
+ * apart. When that fails they run one by one.
+ *
+ * Every job is answered exactly once; `settled` says that it was. A job that is settled stays in the list until its
+ * turn, so a group may hold pointers to jobs that were cancelled meanwhile.
+ *
+ * Nothing here can hang others: endless computing is stopped by cancel.h or by the supervisor's clock, memory ends
+ * the process, and both cost one owner's jobs. */
 #include "runtime/infer/child.h"
 
 #include <errno.h>
@@ -50,6 +64,7 @@ struct child {
 
 /* -- answers -- */
 
+/* An answer that its message cannot hold becomes a sentence; the channel's queue has room for those. */
 static void child_send(struct child *child, uint64_t id, int code, struct text body, struct text tensors)
 {
     struct message_child_result result = {.job = id, .status = (uint32_t)-code, .body = body, .tensors = tensors};
@@ -125,6 +140,7 @@ static void child_map_window(struct child *child, uint32_t slot, int fd)
     map_set_u64(&child->windows, slot, window);
 }
 
+/* Jobs that are already filled point into the model: they are answered before it goes. */
 static void child_forget_model(struct child *child, struct text name)
 {
     struct model *model = map_remove(&child->models, name);
@@ -184,6 +200,7 @@ static int child_take_input(struct child_job *job, const struct tensor *tensor, 
     return result;
 }
 
+/* All inputs, each once, in any order. */
 static int child_take_run(struct child_job *job, const struct tensor *tensors, int count,
                           const struct tensor_window *window, struct buffer *reason)
 {
@@ -203,6 +220,7 @@ static int child_take_run(struct child_job *job, const struct tensor *tensors, i
     return 0;
 }
 
+/* One picture, turned into what the model's one input wants. */
 static int child_take_picture(struct child_job *job, const struct tensor *tensors, int count,
                               const struct tensor_window *window, struct buffer *reason)
 {
@@ -265,6 +283,7 @@ static int child_read_arguments(struct child_job *job, struct text arguments, st
     return ERROR_INVALID;
 }
 
+/* Checks and copies all that the job needs. A negative code with a sentence: it was never in the list. */
 static int child_fill(struct child *child, struct child_job *job, const struct message_child_job *message,
                       struct buffer *reason)
 {
@@ -288,6 +307,7 @@ static int child_fill(struct child *child, struct child_job *job, const struct m
 
 /* -- running -- */
 
+/* Also ranks: shapes are compared only as far as both have dimensions. */
 static bool child_shapes_equal(const struct child_job *a, const struct child_job *b)
 {
     for (size_t i = 0; i < a->model->engine.input_count; i++)
@@ -339,6 +359,7 @@ static size_t child_gather(struct child_job *job, struct child_job **group)
     return count;
 }
 
+/* Row-major elements of equal shapes: one after another is already the batch. */
 static void child_join(struct child_job *const *group, size_t count, struct engine_input *joined)
 {
     for (size_t i = 0; i < group[0]->model->engine.input_count; i++) {
@@ -453,6 +474,7 @@ static void child_answer_fetch(struct child *child, struct child_job *job)
     job->settled = true;
 }
 
+/* Scores of one row; a model that answers otherwise than it said is told so. */
 static void child_answer_picture(struct child *child, struct child_job *job, const struct tensor *logits)
 {
     struct buffer BUFFER_AUTO body = BUFFER_EMPTY;
@@ -557,6 +579,7 @@ static void child_run_models(struct child *child, struct child_job *job)
         job->model->engine.batchable = false;
 }
 
+/* "try" is the last thing a throw-away child does: its answer is the verdict on a push. */
 static void child_run_job(struct child *child, struct child_job *job)
 {
     struct buffer BUFFER_AUTO body = BUFFER_EMPTY;
@@ -580,6 +603,7 @@ static void child_run_job(struct child *child, struct child_job *job)
 
 /* -- messages -- */
 
+/* Takes the place of an earlier release under the same name. */
 static int child_on_model(struct child *child, struct message_in *in)
 {
     struct message_child_model message;
@@ -633,6 +657,7 @@ static int child_op_parse(struct text name)
     return ERROR_UNSUPPORTED;
 }
 
+/* Refused jobs are answered here and never queued. */
 static int child_on_job(struct child *child, struct message_in *in)
 {
     struct message_child_job message;
@@ -659,6 +684,7 @@ static int child_on_job(struct child *child, struct message_in *in)
     return 0;
 }
 
+/* For jobs that have not begun; what runs is reached by the signal. */
 static int child_on_cancel(struct child *child, struct message_in *in)
 {
     struct message_child_cancel message;
@@ -695,6 +721,7 @@ static void child_receive(struct child *child)
         _exit(0);
 }
 
+/* Waits for the supervisor to read: a child has nothing better to do, and its answers must not pile up. */
 static void child_flush(struct child *child)
 {
     int result;

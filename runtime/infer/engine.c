@@ -80,6 +80,7 @@ static bool engine_options(OrtSessionOptions *options, struct buffer *reason)
                      reason);
 }
 
+/* The bytes are not copied by us; the library keeps what it needs of them. */
 static int engine_start(struct engine *engine, struct text bytes, struct buffer *reason)
 {
     OrtSessionOptions *options = NULL;
@@ -97,6 +98,7 @@ static int engine_start(struct engine *engine, struct text bytes, struct buffer 
     return ERROR_INVALID;
 }
 
+/* A free or symbolic dimension is -1. */
 static int engine_read_shape(struct engine_value *value, const OrtTensorTypeAndShapeInfo *info)
 {
     ONNXTensorElementDataType type;
@@ -112,6 +114,7 @@ static int engine_read_shape(struct engine_value *value, const OrtTensorTypeAndS
     return engine_ok(api->GetDimensions(info, value->shape, rank), NULL) ? 0 : ERROR_INVALID;
 }
 
+/* One input or output, with a name that a message can carry. */
 static int engine_read_value(struct engine *engine, struct engine_value *value, bool output, size_t index)
 {
     OrtAllocator *allocator;
@@ -205,6 +208,7 @@ static void engine_free_values(struct engine_value *values, size_t count)
     free(values);
 }
 
+/* Also of an engine that was opened half: what is not there is NULL. */
 void engine_close(struct engine *engine)
 {
     engine_free_values(engine->inputs, engine->input_count);
@@ -250,6 +254,7 @@ static bool engine_make_input(const struct engine_input *input, enum tensor_type
                                                          input->rank, (ONNXTensorElementDataType)type, value), reason);
 }
 
+/* Numbers are used in place; what was made before a failure is released by the caller. */
 static bool engine_make_inputs(const struct engine *engine, const struct engine_input *inputs, OrtValue **values,
                                struct buffer *reason)
 {
@@ -457,6 +462,7 @@ static void engine_write_wanted(struct buffer *out, const int64_t *shape, uint32
     buffer_byte(out, ']');
 }
 
+/* A size beyond what the library counts in is no size. */
 static bool engine_shape_fits(const struct engine_value *input, const struct tensor *tensor)
 {
     if (input->rank != tensor->rank)

@@ -20,6 +20,7 @@ struct held_answer {
     char *data;             /* owned */
 };
 
+/* The list's sum of bytes is what is bounded. */
 static void held_free(struct held *held, struct held_answer *answer)
 {
     held->bytes -= answer->bytes;
@@ -111,6 +112,7 @@ static struct held_answer *held_find(const struct held *held, uint32_t slot, uin
     return NULL;
 }
 
+/* Looked up by worker and number: a number alone could be guessed by another demo. */
 int held_fetch(struct held *held, uint32_t slot, uint64_t id, struct held_place place, struct buffer *out)
 {
     struct held_answer *answer = held_find(held, slot, id);

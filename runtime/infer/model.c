@@ -1,3 +1,9 @@
+/* A repository's files become something that runs: onnx/model.onnx a session, and, where the two JSON files are
+ * there and fit the session, a pipeline. Trouble is kept as a sentence instead of an error code, because it is told
+ * much later, to whoever calls the model; the one for the pipeline is kept apart, since the same model may still be
+ * run with tensors.
+ *
+ * The session reads its weights where they are mapped, so the bundle stays mapped as long as the session lives. */
 #include "runtime/infer/model.h"
 
 #include <stdlib.h>
@@ -45,6 +51,7 @@ static int model_check_pipeline(const struct model *model, struct buffer *reason
     return ERROR_INVALID;
 }
 
+/* Without the files, or where they do not fit, a model for model:run{} only. */
 static void model_load_pipeline(struct model *model)
 {
     struct text config = model_file(model, TEXT("config.json"));
@@ -55,6 +62,7 @@ static void model_load_pipeline(struct model *model)
     model->has_pipeline = model_check_pipeline(model, &model->pipeline_trouble) == 0;
 }
 
+/* The descriptor is closed when the bundle is mapped: a child keeps none. */
 struct model *model_load(struct text name, int fd)
 {
     struct model *model = MEMORY_NEW(struct model);
@@ -92,6 +100,7 @@ void model_free(struct model *model)
 
 /* -- trying -- */
 
+/* Random, and within what inputs usually take; every element's first byte is the draw. */
 static void model_fill(enum tensor_type type, unsigned char *bytes, size_t count)
 {
     size_t size = tensor_type_size(type);
@@ -140,6 +149,7 @@ static int model_choose(const struct model *model, const struct engine_value *va
     return 0;
 }
 
+/* A model with free dimensions may rightly refuse the size we guessed. */
 static int model_try_run(struct model *model, const struct engine_input *inputs, bool guessed, struct buffer *reason)
 {
     struct buffer BUFFER_AUTO trouble = BUFFER_EMPTY;
@@ -155,6 +165,7 @@ static int model_try_run(struct model *model, const struct engine_input *inputs,
     return ERROR_INVALID;
 }
 
+/* A preprocessor_config.json that does not fit is the author's mistake and refuses the push as well. */
 int model_try(struct model *model, struct buffer *reason)
 {
     struct engine_input inputs[TENSOR_LIST_MAX] = {{0}};

@@ -80,6 +80,7 @@ static void nursery_become_child(const struct nursery *nursery, int channel_fd)
     _exit(1);
 }
 
+/* Blocking: a notice that is lost would leave a child half alive in the supervisor's books for ever. */
 static void nursery_tell(const struct nursery *nursery, uint32_t id, uint32_t status)
 {
     struct nursery_exit notice = {id, status};
@@ -97,6 +98,7 @@ static int nursery_find(const struct nursery *nursery, pid_t pid)
     return ERROR_NOT_FOUND;
 }
 
+/* A fork that fails is told as an exit: the supervisor knows one way in which children end. */
 static void nursery_fork(struct nursery *nursery, uint32_t id, int channel_fd)
 {
     int slot = nursery_find(nursery, 0);
@@ -136,6 +138,7 @@ static void nursery_interrupt(const struct nursery *nursery, uint32_t id, uint64
     }
 }
 
+/* Signals merge, so one wake-up reaps all that ended. */
 static void nursery_reap(struct nursery *nursery)
 {
     int status;
@@ -187,6 +190,7 @@ static void nursery_on_child(int number)
     (void)number; /* only to end ppoll() */
 }
 
+/* SIGCHLD is blocked except inside ppoll(): none can arrive between looking and sleeping. */
 static void nursery_loop(struct nursery *nursery)
 {
     struct pollfd wait = {.fd = nursery->fd, .events = POLLIN};
@@ -241,6 +245,7 @@ int nursery_start(void (*run)(int channel_fd))
 
 /* -- in the supervisor -- */
 
+/* The supervisor's end does not block: a full socket means that it asks too fast. */
 static int nursery_send(int nursery_fd, struct nursery_request request, int fd)
 {
     union {

@@ -1,3 +1,12 @@
+/* What transformers.js does between a picture and a model, from the same two files: convert to the model's
+ * channels, resize, cut out the middle, scale, normalise; and afterwards soft-max and labels.
+ *
+ * The files are a stranger's JSON: every number is bounded when it is read (a side by BOUNDS_INFER_SIDE, a mean
+ * must be finite, a deviation not zero), so that the arithmetic below needs no checks. A picture is bounded by the
+ * message or window that it came in.
+ *
+ * Pictures are floats with interleaved channels until the last step writes them channel by channel: resizing works
+ * along rows and columns of any stride. */
 #include "runtime/infer/pipeline.h"
 
 #include <math.h>
@@ -12,6 +21,7 @@
 
 /* -- reading the two files -- */
 
+/* A member that is absent or no truth value counts as what the format says is the default. */
 static bool pipeline_flag(const struct json *json, const char *name, bool otherwise)
 {
     const struct json_node *node = json_get(json, json->nodes, name);
@@ -43,6 +53,7 @@ static bool pipeline_size_member(const struct json *json, const char *name, uint
     return shortest && pipeline_side(json_get(json, node, "shortest_edge"), shortest);
 }
 
+/* One number stands for all channels. */
 static bool pipeline_numbers(const struct json *json, const char *name, double *values, uint32_t count)
 {
     const struct json_node *node = json_get(json, json->nodes, name);
@@ -55,6 +66,7 @@ static bool pipeline_numbers(const struct json *json, const char *name, double *
     return true;
 }
 
+/* Sets what the model sees; NULL, or what is wrong. */
 static const char *pipeline_read_sizes(struct pipeline *pipeline, const struct json *json)
 {
     pipeline->resize = pipeline_flag(json, "do_resize", true);
@@ -328,6 +340,7 @@ struct pipeline_score {
     double value;
 };
 
+/* Equal scores in the order of the labels: the answer to the same picture never changes. */
 static int pipeline_compare(const void *a, const void *b)
 {
     const struct pipeline_score *left = a, *right = b;
@@ -355,6 +368,7 @@ static void pipeline_write_score(const struct pipeline *pipeline, const struct p
     buffer_byte(out, '}');
 }
 
+/* Soft-max with the largest logit taken off first, so that large logits do not overflow. */
 int pipeline_answer(const struct pipeline *pipeline, const float *logits, size_t count, size_t top_k,
                     struct buffer *out, struct buffer *reason)
 {

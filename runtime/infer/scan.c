@@ -82,6 +82,7 @@ static struct text scan_location(struct text entry)
     return text_equal(key, TEXT("location")) ? file : (struct text){0};
 }
 
+/* Where the data is said to be elsewhere the file's name is looked for, in whatever order they stand. */
 static int scan_tensor(struct text bytes, struct buffer *reason)
 {
     struct text file = {0};
@@ -110,6 +111,7 @@ static const struct scan_field *scan_find(enum scan_message inside, uint32_t num
     return NULL;
 }
 
+/* Recursive, with the depth as its bound: it is what the library would do without one. */
 static int scan_message(enum scan_message message, struct text bytes, unsigned depth, struct buffer *reason)
 {
     struct scan_value value;

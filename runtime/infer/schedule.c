@@ -1,3 +1,9 @@
+/* Demos stand in a ring, each with its own queue. A take begins with the demo whose turn it is and asks each of the
+ * others, in order, for the call at the head of its queue when it wants the same model; who gave goes behind who
+ * did not. So a demo with a thousand calls gives one per round as long as anybody else wants that model, and one
+ * call never waits for more than one round.
+ *
+ * Only heads of queues are looked at: a demo's own calls stay in order. */
 #include "runtime/infer/schedule.h"
 
 #include <stdlib.h>
@@ -49,6 +55,7 @@ void schedule_push(struct schedule *schedule, struct schedule_entry *entry)
     schedule->count++;
 }
 
+/* The demo itself leaves the ring elsewhere, when its queue is empty. */
 static struct schedule_entry *schedule_shift(struct schedule *schedule, struct schedule_demo *demo)
 {
     struct schedule_entry *entry = demo->first;
@@ -98,6 +105,7 @@ static size_t schedule_round(struct schedule *schedule, struct schedule_entry **
     return count;
 }
 
+/* Rounds go on while they give something: a lone demo fills the whole batch. */
 size_t schedule_take(struct schedule *schedule, struct schedule_entry **ret_entries, size_t capacity)
 {
     size_t count = 0, before;
@@ -109,6 +117,7 @@ size_t schedule_take(struct schedule *schedule, struct schedule_entry **ret_entr
     return count;
 }
 
+/* The ring holds only demos that wait. */
 static void schedule_drop_demo(struct schedule *schedule, struct schedule_demo *demo)
 {
     struct schedule_demo **link = &schedule->first, *before = NULL;
@@ -124,6 +133,7 @@ static void schedule_drop_demo(struct schedule *schedule, struct schedule_demo *
     free(demo);
 }
 
+/* Linear in one demo's queue, which is bounded. */
 bool schedule_remove(struct schedule *schedule, struct schedule_entry *entry)
 {
     struct schedule_demo *demo = map_get_u64(&schedule->demos, entry->demo_id);

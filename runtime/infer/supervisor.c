@@ -1,3 +1,9 @@
+/* The process's edges: gateway, store, launcher, and the life of a job from its message to its one answer. What
+ * happens between is in supervisor_model.c (which model) and supervisor_child.c (which process).
+ *
+ * Peers come and go. A new gateway means that nobody waits for anything: all jobs are cancelled and windows
+ * forgotten. A new store is asked again what the old one did not answer. Jobs are known by two numbers: the
+ * gateway's, which starts again with a new gateway, and ours, which never repeats and is what children see. */
 #include "runtime/infer/supervisor.h"
 
 #include <stdarg.h>
@@ -29,6 +35,7 @@ static void supervisor_count(struct supervisor *supervisor, uint64_t demo_id, si
         map_remove_u64(&supervisor->demo_jobs, demo_id);
 }
 
+/* The gateway reads all the time; a queue that is full anyway means that it is as good as gone. */
 static void supervisor_answer(struct supervisor *supervisor, const struct message_infer_result *result)
 {
     if (supervisor->gateway && channel_send_infer_result(supervisor->gateway, 0, result) < 0)
@@ -41,6 +48,7 @@ static void supervisor_refuse(struct supervisor *supervisor, uint64_t gateway_jo
                                                                  .body = text_from(sentence)});
 }
 
+/* The last step of every job, whatever its end. The very last one lets a stopping process go. */
 static void supervisor_free_job(struct supervisor *supervisor, struct supervisor_job *job)
 {
     map_remove_u64(&supervisor->jobs, job->id);
@@ -109,6 +117,7 @@ static const char *supervisor_check_job(const struct supervisor *supervisor, con
     return supervisor->stopping ? "the server is stopping; try again in a moment" : NULL;
 }
 
+/* From here on the job has exactly one end: supervisor_finish(), _fail() or _cancel(). */
 static void supervisor_on_job(struct supervisor *supervisor, struct message_in *in)
 {
     struct message_infer_job message;
@@ -171,6 +180,7 @@ static void supervisor_drop_window(struct supervisor *supervisor, uint32_t slot)
         supervisor_child_forget_window(supervisor, slot);
 }
 
+/* A slot's worker is new: what the old window meant is over for every child. */
 static void supervisor_on_window(struct supervisor *supervisor, struct message_in *in)
 {
     struct message_infer_window message;
@@ -310,6 +320,7 @@ static void supervisor_farewell(void *context)
     loop_stop(supervisor->loop);
 }
 
+/* Jobs may finish for as long as the launcher gives; new ones are refused. */
 static void supervisor_on_stop(void *context, uint32_t grace_ms)
 {
     struct supervisor *supervisor = context;

@@ -1,3 +1,16 @@
+/* Processes: starting, giving work, waiting, and what their end means.
+ *
+ * A child is idle or has one batch. `turn` is where work is given: deferred to the end of the loop's turn, so that
+ * calls that arrive together are seen together and make a batch. How long a batch may be is a question of time (a
+ * turn's worth of what the model was measured to take), because a batch cannot be taken back when another demo
+ * calls.
+ *
+ * Two clocks stand over a batch. `patience` runs from one answer to the next: when it ends, what runs is told to
+ * stop, and when it ends again the process is killed. `grace` runs after a cancel: a process that computes for
+ * nobody is killed. A kill is asked of the nursery; the process counts as there until the nursery has reaped it, so
+ * an id is never used twice and a child is never started while its predecessor still holds memory.
+ *
+ * A trial is a child without an owner: one pushed model, one job, and then it is killed whatever it said. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +33,7 @@ static void supervisor_child_turn(void *context);
 static void supervisor_child_patience(void *context);
 static void supervisor_child_grace(void *context);
 
+/* A child is a place for a process: there may be none yet, or none any more. */
 static struct supervisor_child *supervisor_child_new(struct supervisor *supervisor, struct text owner)
 {
     struct supervisor_child *child = MEMORY_NEW(struct supervisor_child);
@@ -225,6 +239,7 @@ static void supervisor_child_fail_batch(struct supervisor_child *child, const ch
     }
 }
 
+/* Everything the process held is gone: models are sent again, windows too, and what it had not answered fails. */
 static void supervisor_child_on_exit(struct supervisor *supervisor, const struct nursery_exit *notice)
 {
     struct supervisor_child *child = map_remove_u64(&supervisor->processes, notice->id);
@@ -295,6 +310,7 @@ static size_t supervisor_child_share(const struct supervisor_model *model)
     return count < 1 ? 1 : count > BOUNDS_INFER_BATCH ? BOUNDS_INFER_BATCH : (size_t)count;
 }
 
+/* Results for jobs that it was not given are ignored: a child is a stranger. */
 static void supervisor_child_on_result(struct supervisor_child *child, struct message_in *in)
 {
     struct message_child_result message;
@@ -339,6 +355,7 @@ static void supervisor_child_closed(void *context, int result)
 
 /* -- giving work -- */
 
+/* The channel exists before the process does: messages wait in it. */
 static bool supervisor_child_start(struct supervisor_child *child)
 {
     struct supervisor *supervisor = child->supervisor;
@@ -383,6 +400,7 @@ static int supervisor_child_send_model(struct supervisor_child *child, const str
     return channel_send(child->channel, MESSAGE_child_model, 0, buffer_view(&body), &fd, 1);
 }
 
+/* A model is sent once per process and release; a send that fails is made up for with the next job. */
 static void supervisor_child_pass_model(struct supervisor_child *child, struct supervisor_model *model)
 {
     struct message_child_model message = {.name = text_from(model->name), .digest = text_from(model->digest)};
@@ -395,6 +413,7 @@ static void supervisor_child_pass_model(struct supervisor_child *child, struct s
     model->sent = true;
 }
 
+/* Model and window first, on the same channel: they are there when the job is read. */
 static void supervisor_child_give(struct supervisor_child *child, struct supervisor_job *job)
 {
     struct message_child_job message = {.job = job->id, .slot = job->slot, .model = text_from(job->model->name),
@@ -409,6 +428,7 @@ static void supervisor_child_give(struct supervisor_child *child, struct supervi
     child->batch = job;
 }
 
+/* No process can be had: better a sentence now than a queue that nobody serves. */
 static void supervisor_child_fail_all(struct supervisor_child *child)
 {
     struct schedule_entry *entry;
@@ -470,6 +490,7 @@ void supervisor_child_forget_window(struct supervisor *supervisor, uint32_t slot
     map_each(&supervisor->owners, supervisor_child_visit_window, &slot);
 }
 
+/* The bundle goes straight to the new process; nothing of it is kept here. */
 void supervisor_child_try(struct supervisor *supervisor, const struct message_model_try *message, int fd)
 {
     struct supervisor_child *child = supervisor_child_new(supervisor, (struct text){0});

@@ -1,3 +1,10 @@
+/* Models by name. The first job for a name asks the store, further ones wait with it; the store's answer names the
+ * owner and brings the release's bundle, whose descriptor is kept so that every later process of that owner can be
+ * given it.
+ *
+ * A name has at most one model in the map. When its release changes the model is retired: out of the map, still
+ * used by the jobs that were given it, freed with the last of them. The next job finds no model and asks again.
+ * That is also why a model counts its jobs, wherever they stand. */
 #include <stdlib.h>
 
 #include "runtime/base/clock.h"
@@ -6,6 +13,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/infer/supervisor.h"
 
+/* Out of its child's list, the child told to unload it, and out of the map unless it was retired before. */
 static void supervisor_model_free(struct supervisor *supervisor, struct supervisor_model *model)
 {
     struct supervisor_child *child = model->child;
@@ -33,6 +41,7 @@ void supervisor_model_drop_job(struct supervisor *supervisor, struct supervisor_
         supervisor_model_free(supervisor, model);
 }
 
+/* A new number each time: an answer to an earlier question no longer finds anybody. */
 static void supervisor_model_ask(struct supervisor *supervisor, struct supervisor_model *model)
 {
     model->request = ++supervisor->next_request;
@@ -54,6 +63,7 @@ static struct supervisor_model *supervisor_model_new(struct supervisor *supervis
     return model;
 }
 
+/* Queued at its child, or, while the store is asked, at the model itself. */
 void supervisor_model_add(struct supervisor *supervisor, struct text name, struct supervisor_job *job)
 {
     struct supervisor_model *model = map_get(&supervisor->models, name);
@@ -112,6 +122,7 @@ static void supervisor_model_give_up(struct supervisor *supervisor, struct super
     supervisor_model_drop_job(supervisor, model);
 }
 
+/* An answer that nobody waits for any more only closes its descriptor, by the channel's rule. */
 void supervisor_model_on_opened(struct supervisor *supervisor, struct message_in *in)
 {
     struct message_model_opened message;
@@ -193,6 +204,7 @@ static int supervisor_model_visit_sweep(void *context, struct text key, void *va
     return 0;
 }
 
+/* Only what no job names: the clock is stopped while somebody waits. */
 void supervisor_model_sweep(struct supervisor *supervisor)
 {
     map_each(&supervisor->models, supervisor_model_visit_sweep, supervisor);
