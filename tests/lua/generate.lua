@@ -35,13 +35,16 @@ end
 
 local function component(out, entry)
     local options = ("vitrine.%s_options"):format(entry.name)
-    local name = "vitrine." .. entry.name
+    local name = "vitrine.component." .. entry.name -- `vitrine.image` is a picture, not the component that shows one
     class(out, options, "Options of ui." .. entry.name .. ".", entry.schema.rows, entry.positional)
     out[#out + 1] = ("---@class %s: vitrine.component"):format(name)
     out[#out + 1] = ("local %s = {}"):format(entry.name)
     out[#out + 1] = ""
     event_methods(out, entry.name, entry)
     out[#out + 1] = "---" .. entry.doc
+    if entry.lua_value then
+        out[#out + 1] = ("---Its value in handlers: `%s`."):format(entry.lua_value)
+    end
     if entry.layout then
         out[#out + 1] = ("---@overload fun(caption: string, content: fun(): ...): %s, ..."):format(name)
         out[#out + 1] = ("---@param content %s|fun(): ... The options with the function that makes what stands in it, or the function."):format(options)

@@ -207,7 +207,9 @@ local function compile_alternative(text)
     local item = match(text, "^(.*)%[%]$")
     if item then
         local one = compile_alternative(item)
-        return { list_of(one[1]), "a list of " .. one[3], "lists of " .. one[3], one[4] .. "[]" }
+        -- `A|B[]` would be A, or a list of B.
+        local definition = find(one[4], "|", 1, true) and "(" .. one[4] .. ")[]" or one[4] .. "[]"
+        return { list_of(one[1]), "a list of " .. one[3], "lists of " .. one[3], definition }
     end
     local kind = kinds[text] or error("check.lua: unknown option type " .. text)
     return { kind[1], kind[2], kind[3], kind[4] or text }

@@ -133,11 +133,11 @@ local ui = {}
 ---Options of ui.interface.
 ---@class vitrine.interface_options
 ---@field [1]? function The same as `fn`.
----@field [2]? vitrine.component|string|vitrine.component|string[] The same as `inputs`.
----@field [3]? vitrine.component|string|vitrine.component|string[] The same as `outputs`.
+---@field [2]? vitrine.component|string|(vitrine.component|string)[] The same as `inputs`.
+---@field [3]? vitrine.component|string|(vitrine.component|string)[] The same as `outputs`.
 ---@field fn? function The handler: gets the inputs' values, returns the outputs' values.
----@field inputs? vitrine.component|string|vitrine.component|string[] The components that the visitor fills in.
----@field outputs? vitrine.component|string|vitrine.component|string[] The components that show the result.
+---@field inputs? vitrine.component|string|(vitrine.component|string)[] The components that the visitor fills in.
+---@field outputs? vitrine.component|string|(vitrine.component|string)[] The components that show the result.
 ---@field title? string A heading above the form.
 ---@field description? string Markdown between the heading and the form.
 ---@field article? string Markdown below the form.
@@ -188,13 +188,13 @@ local ui = {}
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.row: vitrine.component
+---@class vitrine.component.row: vitrine.component
 local row = {}
 
 ---Puts what it holds side by side.
----@overload fun(caption: string, content: fun(): ...): vitrine.row, ...
+---@overload fun(caption: string, content: fun(): ...): vitrine.component.row, ...
 ---@param content vitrine.row_options|fun(): ... The options with the function that makes what stands in it, or the function.
----@return vitrine.row, ...
+---@return vitrine.component.row, ...
 function ui.row(content) end
 
 ---Options of ui.column.
@@ -206,13 +206,13 @@ function ui.row(content) end
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.column: vitrine.component
+---@class vitrine.component.column: vitrine.component
 local column = {}
 
 ---Puts what it holds one below the other.
----@overload fun(caption: string, content: fun(): ...): vitrine.column, ...
+---@overload fun(caption: string, content: fun(): ...): vitrine.component.column, ...
 ---@param content vitrine.column_options|fun(): ... The options with the function that makes what stands in it, or the function.
----@return vitrine.column, ...
+---@return vitrine.component.column, ...
 function ui.column(content) end
 
 ---Options of ui.tabs.
@@ -222,7 +222,7 @@ function ui.column(content) end
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.tabs: vitrine.component
+---@class vitrine.component.tabs: vitrine.component
 local tabs = {}
 
 ---@param options vitrine.event_options|function
@@ -234,9 +234,9 @@ function tabs:change(options) end
 function tabs:select(options) end
 
 ---Shows one of the tabs it holds.
----@overload fun(caption: string, content: fun(): ...): vitrine.tabs, ...
+---@overload fun(caption: string, content: fun(): ...): vitrine.component.tabs, ...
 ---@param content vitrine.tabs_options|fun(): ... The options with the function that makes what stands in it, or the function.
----@return vitrine.tabs, ...
+---@return vitrine.component.tabs, ...
 function ui.tabs(content) end
 
 ---Options of ui.tab.
@@ -249,7 +249,7 @@ function ui.tabs(content) end
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.tab: vitrine.component
+---@class vitrine.component.tab: vitrine.component
 local tab = {}
 
 ---@param options vitrine.event_options|function
@@ -257,9 +257,9 @@ local tab = {}
 function tab:select(options) end
 
 ---One page of a tabs block.
----@overload fun(caption: string, content: fun(): ...): vitrine.tab, ...
+---@overload fun(caption: string, content: fun(): ...): vitrine.component.tab, ...
 ---@param content vitrine.tab_options|fun(): ... The options with the function that makes what stands in it, or the function.
----@return vitrine.tab, ...
+---@return vitrine.component.tab, ...
 function ui.tab(content) end
 
 ---Options of ui.group.
@@ -268,13 +268,13 @@ function ui.tab(content) end
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.group: vitrine.component
+---@class vitrine.component.group: vitrine.component
 local group = {}
 
 ---Puts what it holds together in one box without gaps.
----@overload fun(caption: string, content: fun(): ...): vitrine.group, ...
+---@overload fun(caption: string, content: fun(): ...): vitrine.component.group, ...
 ---@param content vitrine.group_options|fun(): ... The options with the function that makes what stands in it, or the function.
----@return vitrine.group, ...
+---@return vitrine.component.group, ...
 function ui.group(content) end
 
 ---Options of ui.accordion.
@@ -286,7 +286,7 @@ function ui.group(content) end
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.accordion: vitrine.component
+---@class vitrine.component.accordion: vitrine.component
 local accordion = {}
 
 ---@param options vitrine.event_options|function
@@ -298,9 +298,9 @@ function accordion:expand(options) end
 function accordion:collapse(options) end
 
 ---A caption that shows and hides what it holds.
----@overload fun(caption: string, content: fun(): ...): vitrine.accordion, ...
+---@overload fun(caption: string, content: fun(): ...): vitrine.component.accordion, ...
 ---@param content vitrine.accordion_options|fun(): ... The options with the function that makes what stands in it, or the function.
----@return vitrine.accordion, ...
+---@return vitrine.component.accordion, ...
 function ui.accordion(content) end
 
 ---Options of ui.textbox.
@@ -328,7 +328,7 @@ function ui.accordion(content) end
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.textbox: vitrine.component
+---@class vitrine.component.textbox: vitrine.component
 local textbox = {}
 
 ---@param options vitrine.event_options|function
@@ -360,8 +360,9 @@ function textbox:blur(options) end
 function textbox:copy(options) end
 
 ---One or more lines of text, typed or shown.
+---Its value in handlers: `string`.
 ---@param content? vitrine.textbox_options|string|function
----@return vitrine.textbox
+---@return vitrine.component.textbox
 function ui.textbox(content) end
 
 ---Options of ui.number.
@@ -384,7 +385,7 @@ function ui.textbox(content) end
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.number: vitrine.component
+---@class vitrine.component.number: vitrine.component
 local number = {}
 
 ---@param options vitrine.event_options|function
@@ -408,8 +409,9 @@ function number:focus(options) end
 function number:blur(options) end
 
 ---A field for a number.
+---Its value in handlers: `number`.
 ---@param content? vitrine.number_options|number|function
----@return vitrine.number
+---@return vitrine.component.number
 function ui.number(content) end
 
 ---Options of ui.slider.
@@ -432,7 +434,7 @@ function ui.number(content) end
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.slider: vitrine.component
+---@class vitrine.component.slider: vitrine.component
 local slider = {}
 
 ---@param options vitrine.event_options|function
@@ -448,8 +450,9 @@ function slider:input(options) end
 function slider:release(options) end
 
 ---A number between two bounds.
+---Its value in handlers: `number`.
 ---@param content? vitrine.slider_options|number
----@return vitrine.slider
+---@return vitrine.component.slider
 function ui.slider(content) end
 
 ---Options of ui.checkbox.
@@ -467,7 +470,7 @@ function ui.slider(content) end
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.checkbox: vitrine.component
+---@class vitrine.component.checkbox: vitrine.component
 local checkbox = {}
 
 ---@param options vitrine.event_options|function
@@ -483,8 +486,9 @@ function checkbox:input(options) end
 function checkbox:select(options) end
 
 ---True or false.
+---Its value in handlers: `boolean`.
 ---@param content? vitrine.checkbox_options|boolean|function
----@return vitrine.checkbox
+---@return vitrine.component.checkbox
 function ui.checkbox(content) end
 
 ---Options of ui.dropdown.
@@ -509,7 +513,7 @@ function ui.checkbox(content) end
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.dropdown: vitrine.component
+---@class vitrine.component.dropdown: vitrine.component
 local dropdown = {}
 
 ---@param options vitrine.event_options|function
@@ -533,8 +537,9 @@ function dropdown:focus(options) end
 function dropdown:blur(options) end
 
 ---One or several of a list, opened on demand.
+---Its value in handlers: `string|number|(string|number)[]`.
 ---@param content? vitrine.dropdown_options|vitrine.choice[]
----@return vitrine.dropdown
+---@return vitrine.component.dropdown
 function ui.dropdown(content) end
 
 ---Options of ui.radio.
@@ -555,7 +560,7 @@ function ui.dropdown(content) end
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.radio: vitrine.component
+---@class vitrine.component.radio: vitrine.component
 local radio = {}
 
 ---@param options vitrine.event_options|function
@@ -571,8 +576,9 @@ function radio:input(options) end
 function radio:select(options) end
 
 ---One of a list that is always shown.
+---Its value in handlers: `string|number`.
 ---@param content? vitrine.radio_options|vitrine.choice[]
----@return vitrine.radio
+---@return vitrine.component.radio
 function ui.radio(content) end
 
 ---Options of ui.button.
@@ -589,7 +595,7 @@ function ui.radio(content) end
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.button: vitrine.component
+---@class vitrine.component.button: vitrine.component
 local button = {}
 
 ---@param options vitrine.event_options|function
@@ -597,8 +603,9 @@ local button = {}
 function button:click(options) end
 
 ---Starts something.
+---Its value in handlers: `string`.
 ---@param content? vitrine.button_options|string
----@return vitrine.button
+---@return vitrine.component.button
 function ui.button(content) end
 
 ---Options of ui.markdown.
@@ -615,7 +622,7 @@ function ui.button(content) end
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.markdown: vitrine.component
+---@class vitrine.component.markdown: vitrine.component
 local markdown = {}
 
 ---@param options vitrine.event_options|function
@@ -627,8 +634,9 @@ function markdown:change(options) end
 function markdown:copy(options) end
 
 ---Formatted text.
+---Its value in handlers: `string`.
 ---@param content? vitrine.markdown_options|string|function
----@return vitrine.markdown
+---@return vitrine.component.markdown
 function ui.markdown(content) end
 
 ---Options of ui.label.
@@ -646,7 +654,7 @@ function ui.markdown(content) end
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.label: vitrine.component
+---@class vitrine.component.label: vitrine.component
 local label = {}
 
 ---@param options vitrine.event_options|function
@@ -658,8 +666,9 @@ function label:change(options) end
 function label:select(options) end
 
 ---The most likely classes with their confidences.
+---Its value in handlers: `string|number|table`.
 ---@param content? vitrine.label_options|string|number|table|function
----@return vitrine.label
+---@return vitrine.component.label
 function ui.label(content) end
 
 ---Options of ui.json.
@@ -678,7 +687,7 @@ function ui.label(content) end
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.json: vitrine.component
+---@class vitrine.component.json: vitrine.component
 local json = {}
 
 ---@param options vitrine.event_options|function
@@ -686,8 +695,9 @@ local json = {}
 function json:change(options) end
 
 ---Any JSON value, shown as a tree.
+---Its value in handlers: `any`.
 ---@param content? vitrine.json_options|any
----@return vitrine.json
+---@return vitrine.component.json
 function ui.json(content) end
 
 ---Options of ui.image.
@@ -709,7 +719,7 @@ function ui.json(content) end
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.image: vitrine.component
+---@class vitrine.component.image: vitrine.component
 local image = {}
 
 ---@param options vitrine.event_options|function
@@ -729,8 +739,9 @@ function image:upload(options) end
 function image:clear(options) end
 
 ---A picture that the visitor gives or a handler shows.
+---Its value in handlers: `vitrine.image|vitrine.file|string`.
 ---@param content? vitrine.image_options|string|function
----@return vitrine.image
+---@return vitrine.component.image
 function ui.image(content) end
 
 ---Options of ui.sketchpad.
@@ -753,7 +764,7 @@ function ui.image(content) end
 ---@field elem_id? string An id for the element, for links and tests.
 ---@field elem_classes? string|string[] Class names for the element.
 
----@class vitrine.sketchpad: vitrine.component
+---@class vitrine.component.sketchpad: vitrine.component
 local sketchpad = {}
 
 ---@param options vitrine.event_options|function
@@ -769,8 +780,9 @@ function sketchpad:input(options) end
 function sketchpad:clear(options) end
 
 ---An area to draw on; handlers get the drawing as one picture.
+---Its value in handlers: `vitrine.image|vitrine.file|string`.
 ---@param content? vitrine.sketchpad_options|string|function
----@return vitrine.sketchpad
+---@return vitrine.component.sketchpad
 function ui.sketchpad(content) end
 
 ---Options of ui.state.
@@ -778,7 +790,7 @@ function ui.sketchpad(content) end
 ---@field [1]? any The same as `value`.
 ---@field value? any The value at first: anything that JSON can hold.
 
----@class vitrine.state: vitrine.component
+---@class vitrine.component.state: vitrine.component
 local state = {}
 
 ---@param options vitrine.event_options|function
@@ -786,8 +798,9 @@ local state = {}
 function state:change(options) end
 
 ---A value of one visitor's session, kept by the server between events.
+---Its value in handlers: `any`.
 ---@param content any The value at first.
----@return vitrine.state
+---@return vitrine.component.state
 function ui.state(content) end
 
 ---Describes an interface: components and blocks in the order in which they are made.
