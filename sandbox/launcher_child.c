@@ -45,15 +45,20 @@ struct launcher_child *launcher_child_find(struct launcher *launcher, enum messa
     return NULL;
 }
 
-/* A child sees our own variables and nothing else of the caller's environment: no HOME, no LD_*, no secrets. */
+/* A child sees the variables that our programs read and nothing else of the caller's environment: no HOME, no LD_*, no
+ * token that somebody exported under our name. The zygote's memory is every worker's. */
 static void child_environment(char **ret_environment, size_t capacity)
 {
+    static const char *const read[] = {"VITRINE_LOG=", "VITRINE_ACCESS_LOG=", "VITRINE_LIMIT_", "VITRINE_SANDBOX="};
     static char path[] = "PATH=/usr/bin:/bin", language[] = "LANG=C.UTF-8";
     size_t count = 0;
 
     for (char **at = environ; *at && count + 3 < capacity; at++)
-        if (strncmp(*at, "VITRINE_", strlen("VITRINE_")) == 0)
-            ret_environment[count++] = *at;
+        for (size_t i = 0; i < MEMORY_COUNT(read); i++)
+            if (strncmp(*at, read[i], strlen(read[i])) == 0) {
+                ret_environment[count++] = *at;
+                break;
+            }
     ret_environment[count++] = path;
     ret_environment[count++] = language;
     ret_environment[count] = NULL;

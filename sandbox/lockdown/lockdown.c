@@ -64,6 +64,10 @@ static int step_fds(const struct lockdown_worker *worker)
     int session = fcntl(worker->session_fd, F_DUPFD, 16);
     int ruleset = fcntl(worker->zygote->ruleset_fd, F_DUPFD, 16);
 
+    /* 0 to 2 are the operator's terminal or log: a worker must neither read nor forge nor flood them. */
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (dup2(worker->zygote->null_fd, fd) < 0)
+            return ERROR_SYSTEM;
     if (session < 0 || ruleset < 0 || dup2(session, LOCKDOWN_SESSION_FD) < 0 || dup2(ruleset, LOCKDOWN_RULESET_FD) < 0)
         return ERROR_SYSTEM;
     return syscall(SYS_close_range, LOCKDOWN_RULESET_FD + 1, ~0u, 0) == 0 ? 0 : ERROR_SYSTEM;
@@ -214,7 +218,9 @@ static int zygote_namespaces(struct lockdown_zygote *zygote)
 int lockdown_zygote_init(struct lockdown_zygote *zygote, uid_t uid_base)
 {
     *zygote = (struct lockdown_zygote){.uid_base = uid_base, .ruleset_fd = -1};
-    if (zygote_namespaces(zygote) < 0)
+    zygote->trouble = "/dev/null"; /* opened while there still are files */
+    zygote->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (zygote->null_fd < 0 || zygote_namespaces(zygote) < 0)
         return ERROR_SYSTEM;
     zygote->trouble = "the capability bounding set";
     if (lockdown_drop_bounding_set() < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||

@@ -65,6 +65,7 @@ struct lockdown_zygote {
     bool root;             /* per-worker uids are possible */
     uid_t uid_base;        /* first worker uid (root mode) */
     int ruleset_fd;        /* Landlock ruleset: nothing allowed */
+    int null_fd;           /* /dev/null, which every worker gets as descriptors 0 to 2 */
     struct lockdown_filter filter;      /* a worker's only one, or its second */
     struct lockdown_filter pool_filter; /* a pooled worker's first: it may still receive, map and close one descriptor */
     const char *trouble;   /* after a failure: which layer, as a sentence part (static storage) */
