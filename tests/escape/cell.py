@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -68,8 +69,9 @@ class Cell:
         environment = {"VITRINE_HOSTILE_OFF": ",".join(off)}
         # Under another user the binary must be reachable: it is opened here and executed through its descriptor.
         self.program = os.open(binary, os.O_RDONLY)
+        self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen([f"/proc/self/fd/{self.program}", "zygote"], pass_fds=(3, self.program), preexec_fn=arrange,
-                                        stderr=subprocess.PIPE, env=environment, user=user, group=user, extra_groups=[] if user else None)
+                                        stdin=subprocess.PIPE, stdout=self.log, stderr=self.log, env=environment, user=user, group=user, extra_groups=[] if user else None)
         theirs.close()
         self.control, self.gateway = wire.Channel(ours), wire.Channel(gateway)
         ours.settimeout(20)
@@ -80,7 +82,7 @@ class Cell:
         gateway_theirs.close()
         ready = self.control.receive()
         if not ready or ready[0] != "child_ready":
-            raise AssertionError(f"the zygote did not start: {self.process.stderr.read().decode()}")
+            raise AssertionError(f"the zygote did not start: {self.output().decode()}")
 
     def spawn(self):
         self.slot = self.slot % 4000 + 1
@@ -118,15 +120,26 @@ class Cell:
                 return int(line.split()[1])
         return 0
 
-    def close(self):
+    def output(self):
+        """All that the zygote and its workers wrote to their descriptors 1 and 2."""
+        self.log.seek(0)
+        return self.log.read(1 << 20)
+
+    def close_control(self):
+        """The launcher is gone: the zygote ends, and its workers with it."""
         self.control.close()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self.process.stderr.close()
+
+    def close(self):
+        if self.process.returncode is None:
+            self.close_control()
+        self.process.stdin.close()
         self.gateway.close()
+        self.log.close()
         os.close(self.program)
         os.close(self.bundle)
 

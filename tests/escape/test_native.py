@@ -1,6 +1,7 @@
 """Native attacks out of a worker that the production zygote locked with the production code, as root and as an ordinary user.
 The attacks are in attack_*.c, their names begin with the row of the catalogue; outcomes.txt says what each layer does."""
 import os
+import time
 import unittest
 
 import cell
@@ -61,6 +62,43 @@ class Catalogue(unittest.TestCase):
         endured = [name for name, row in OUTCOMES.items() if row.endured]
         self.assertGreaterEqual(len(OUTCOMES), 300)
         self.assertTrue(all(name.startswith(("B15-", "E22-", "E23-", "E14-unmap", "E3-sysenter", "F1-", "G14-")) for name in endured), endured)
+
+
+@unittest.skipUnless(cell.IS_ROOT, "other users' descriptors can be looked at by root")
+class Descriptors(unittest.TestCase):
+    """F1, F3: what a worker holds. The zygote of this test has the test's own files as descriptors 0 to 2, as it has the
+    operator's terminal and log in production."""
+
+    def setUp(self):
+        self.cell = cell.Cell()
+        self.addCleanup(self.cell.close)
+
+    def test_nothing_but_the_session(self):
+        prisoner = self.cell.spawn()
+        self.addCleanup(prisoner.end)
+        self.assertEqual(prisoner.attack("E22-write-bad-fd"), "EBADF")  # so it is locked now
+        held = {name: os.readlink(f"/proc/{prisoner.pid}/fd/{name}") for name in os.listdir(f"/proc/{prisoner.pid}/fd")}
+        self.assertEqual({name: link for name, link in held.items() if name != "3"}, {name: "/dev/null" for name in "012"})
+        self.assertRegex(held["3"], "^socket:")
+
+    def test_what_it_writes_reaches_nobody(self):
+        """F2: neither forged lines nor escape sequences nor a flood come out at the operator's end."""
+        prisoner = self.cell.spawn()
+        prisoner.start("F2-null-device")
+        time.sleep(0.3)
+        self.cell.gateway.send("zygote_kill", {"slot": prisoner.slot})
+        prisoner.end()
+        self.cell.close_control()
+        self.assertEqual(self.cell.output(), b"")
+
+    def test_a_second_worker_inherits_nothing_of_the_first(self):
+        first, second = self.cell.spawn(), self.cell.spawn()
+        self.addCleanup(first.end)
+        self.addCleanup(second.end)
+        for prisoner in (first, second):
+            self.assertEqual(prisoner.attack("E22-write-bad-fd"), "EBADF")
+        inode = os.readlink(f"/proc/{first.pid}/fd/3")
+        self.assertNotIn(inode, [os.readlink(f"/proc/{second.pid}/fd/{name}") for name in os.listdir(f"/proc/{second.pid}/fd")])
 
 
 class Siblings(unittest.TestCase):
