@@ -1,3 +1,9 @@
+/* README.md's front matter, read in the cage that describes a release. Which keys there are, of what type and with
+ * which values, is the table; a new key is one line in it. A wrong type or value is an error with the line, an
+ * unknown key a warning: cards written for the Hub are full of keys that mean nothing here.
+ *
+ * libyaml reads the text into a document of nodes. Nothing below follows an alias deeper than one level: lists and
+ * maps hold scalars only, so a document that multiplies itself stays as small as its text. */
 #include "runtime/worker/card.h"
 
 #include <stdlib.h>
@@ -96,6 +102,7 @@ static struct text card_scalar(const yaml_node_t *node)
     return (struct text){(const char *)node->data.scalar.value, node->data.scalar.length};
 }
 
+/* Quoted, it is a text: "true" in quotes is a title somebody chose. */
 static bool card_is_plain_bool(const yaml_node_t *node)
 {
     return node->type == YAML_SCALAR_NODE && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
@@ -113,6 +120,7 @@ static bool card_is_text(const yaml_node_t *node)
     return node->type == YAML_SCALAR_NODE && !card_is_plain_bool(node);
 }
 
+/* Whatever the scalars look like: a tag may be a number. */
 static bool card_is_text_list(struct card_reader *reader, const yaml_node_t *node)
 {
     if (node->type != YAML_SEQUENCE_NODE)
@@ -180,6 +188,7 @@ static bool card_fits(struct card_reader *reader, const struct card_key *key, co
     return false;
 }
 
+/* As JSON. A plain whole number stays a number, unless a leading zero says that it is a text of digits. */
 static void card_write(struct card_reader *reader, const yaml_node_t *node)
 {
     struct buffer *out = &reader->card->json;
@@ -226,6 +235,7 @@ static void card_keep(struct card *card, const char *name, const yaml_node_t *no
         card->app_file = text_copy(card_scalar(node));
 }
 
+/* One key. What is wrong with it is told, and the next is looked at: an author reads all errors at once. */
 static void card_take(struct card_reader *reader, const yaml_node_t *name, const yaml_node_t *value)
 {
     const struct card_key *key = name->type == YAML_SCALAR_NODE ? card_find_key(card_scalar(name)) : NULL;
@@ -275,6 +285,7 @@ static void card_take_all(struct card_reader *reader)
                   yaml_document_get_node(&reader->document, pair->value));
 }
 
+/* The parser counts lines from the first one behind the "---". */
 static void card_parse(struct card_reader *reader, struct text yaml)
 {
     yaml_parser_t parser;
@@ -317,6 +328,7 @@ static bool card_split(struct text readme, struct text *ret_yaml, struct text *r
     return false;
 }
 
+/* A README without front matter is a whole body and an empty card. */
 int card_read(struct card *card, struct text readme, struct buffer *report)
 {
     struct card_reader reader = {.card = card, .report = report, .first_line = 2};

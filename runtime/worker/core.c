@@ -65,6 +65,7 @@ static int core_lua_raise(lua_State *lua)
 
 /* -- requests: one row per kind; each packs its message from the Lua arguments 2… -- */
 
+/* Longer than the bound becomes the bound: the event is over before that anyway. */
 static int core_sleep(lua_State *lua, struct channel *channel, uint64_t stream, uint32_t call)
 {
     lua_Number seconds = luaL_checknumber(lua, 2);
@@ -160,6 +161,7 @@ static bool core_may_tell(lua_State *lua, const struct event *event, struct text
     return lua_isyieldable(lua) || event->credit > (int64_t)text.length + BOUNDS_CREDIT_FRAME_BYTES;
 }
 
+/* Flushed at once: a partial result is worth something now. */
 static int core_partial(lua_State *lua)
 {
     struct event *event = core_event(lua);
@@ -188,6 +190,8 @@ static int core_emit(lua_State *lua)
     return core_told(lua, event, json);
 }
 
+/* What run.lua keeps for the running event; nil while app.lua loads. */
+/* What the kit keeps about the running event: state and request. */
 static int core_context(lua_State *lua)
 {
     if (!core_worker || !core_worker->running)
@@ -198,6 +202,7 @@ static int core_context(lua_State *lua)
 
 /* -- facts about code and files -- */
 
+/* Names of a function's parameters come from its debug information, which text chunks always have. */
 static int core_parameter_names(lua_State *lua)
 {
     const char *name;
@@ -222,8 +227,8 @@ static int core_collect_code(lua_State *lua, const void *piece, size_t length, v
     return 0;
 }
 
-/* Looks for the name "yield" in a function's code, its inner functions included, and in the Lua functions it closes over
- * (a helper that is a local of app.lua). A yield behind a table or a module is not found. */
+/* Looks for the name "yield" in a function's code, its inner functions included, and in the Lua functions it closes
+ * over (a helper that is a local of app.lua). A yield behind a table or a module is not found. */
 static bool core_names_yield(lua_State *lua, int index, int depth)
 {
     BUFFER_AUTO struct buffer code = BUFFER_EMPTY;
@@ -249,6 +254,8 @@ static int core_can_yield(lua_State *lua)
     return 1;
 }
 
+/* Generated entries are ours, not the repository's. */
+/* nil for what is no file of the repository. */
 static int core_release_size(lua_State *lua)
 {
     const struct bundle *bundle = state_of(lua)->demo.bundle;

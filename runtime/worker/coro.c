@@ -46,6 +46,8 @@ int coro_wait(lua_State *lua, int count)
 
 static int coro_step(lua_State *lua, lua_State *co, int arguments, bool wrap);
 
+/* Back from a wait below resume(): what the event loop pushed goes on into the inner coroutine. */
+/* The host's answer came: it goes into the coroutine that asked, which goes on. */
 static int coro_continue_resume(lua_State *lua, int status, lua_KContext base)
 {
     (void)status;
@@ -106,6 +108,8 @@ static int coro_step(lua_State *lua, lua_State *co, int arguments, bool wrap)
     return count + (wrap ? 0 : 1);
 }
 
+/* As auxstatus() of the reference would say, from public calls. */
+/* As Lua's own library decides it: over, or failed. */
 static bool coro_is_dead(lua_State *co)
 {
     lua_Debug frame;
@@ -114,6 +118,8 @@ static bool coro_is_dead(lua_State *co)
            (status == LUA_OK && lua_getstack(co, 0, &frame) == 0 && lua_gettop(co) == 0);
 }
 
+/* The reference's own words: authors know them. */
+/* Its words are Lua's own, so that code which looks for them finds them. */
 static const char *coro_refusal(lua_State *lua, lua_State *co)
 {
     lua_Debug frame;
@@ -139,6 +145,7 @@ static int coro_resume(lua_State *lua)
     return coro_step(lua, co, arguments, false);
 }
 
+/* What coroutine.wrap returns: errors go on up instead of becoming values. */
 static int coro_call_wrapped(lua_State *lua)
 {
     lua_State *co = lua_tothread(lua, lua_upvalueindex(1));
@@ -161,6 +168,7 @@ static int coro_wrap(lua_State *lua)
     return 1;
 }
 
+/* create, status, close, running and isyieldable stay Lua's. */
 void coro_register(lua_State *lua)
 {
     lua_getglobal(lua, "coroutine");

@@ -1,3 +1,14 @@
+/* What happens to a tree between a push and a release, and the same for `vitrine check`: the tree becomes a
+ * bundle in memory, the card is read, and then by the kind of repository. For a Lua demo app.lua runs once
+ * under a frozen clock, with a seed made from the tree, and the kit writes what every page view is served from
+ * later: config, info, page and the manifest.
+ *
+ * It runs in a cage of its own: stage stream in, bundle and report out, nothing else. The report is lines for
+ * the author, "file:line: sentence"; a line that begins with "warning:" does not stop the push. All sentences
+ * come through describe_refuse(), so `failed` and the exit status cannot disagree.
+ *
+ * The order of members in the manifest and of names in every document is fixed: the same tree gives the same
+ * bytes. */
 #include "runtime/worker/describe.h"
 
 #include <lauxlib.h>
@@ -46,6 +57,7 @@ static int describe_refuse(struct describe *describe, const char *where, struct 
     return ERROR_INVALID;
 }
 
+/* In the tree as it was pushed; generated files come later. */
 static bool describe_has(const struct describe *describe, const char *name)
 {
     struct bundle_entry entry;
@@ -63,6 +75,7 @@ static int describe_open_tree(struct describe *describe)
     return 0;
 }
 
+/* The card's own errors are in the report already. */
 static int describe_read_card(struct describe *describe)
 {
     struct bundle_entry readme = {0};
@@ -77,6 +90,7 @@ static int describe_read_card(struct describe *describe)
     return 0;
 }
 
+/* What the card says, else what the files are. */
 static int describe_choose_sdk(struct describe *describe)
 {
     const char *given = describe->card.sdk;
@@ -94,6 +108,7 @@ static void describe_member_json(struct describe *describe, const char *name, st
     buffer_text(&describe->manifest, json);
 }
 
+/* What every kind of release has; each adds its own and closes the object. */
 static void describe_begin_manifest(struct describe *describe, const char *app_file, uint64_t seed)
 {
     buffer_byte(&describe->manifest, '{');
@@ -155,6 +170,7 @@ static void describe_out_of_memory(void *context)
 }
 
 /* A sentence of Lua begins with "app.lua:12:" or "module.lua:3:"; others get the file. */
+/* Lua's messages begin with file and line when they have one; else the file is named here. */
 static int describe_refuse_lua(struct describe *describe, const char *app_file, struct buffer *reason)
 {
     BUFFER_AUTO struct buffer helped = BUFFER_EMPTY;
@@ -243,6 +259,7 @@ static int describe_call_kit(struct describe *describe, struct state *state, con
     return describe_refuse_lua(describe, app_file, &reason);
 }
 
+/* The kit leaves four values: config, info, page, manifest members. */
 static int describe_take_results(struct describe *describe, lua_State *lua)
 {
     struct text page;
@@ -305,6 +322,7 @@ static int describe_static(struct describe *describe)
     return describe_finish_manifest(describe);
 }
 
+/* That the model runs is tried elsewhere, by the inference backend; here only what needs no engine. */
 static int describe_model(struct describe *describe)
 {
     struct bundle_entry config;
@@ -355,6 +373,7 @@ static int describe_write_bundle(struct describe *describe)
     return fd_write_full(DESCRIBE_BUNDLE_FD, bundle.data, bundle.length);
 }
 
+/* Locked before the first byte of the tree is read. */
 int describe_main(int argc, char **argv)
 {
     static struct describe describe;
@@ -376,6 +395,7 @@ int describe_main(int argc, char **argv)
     _exit(describe.failed ? 1 : 0);
 }
 
+/* The author's own machine and own files: no cage. */
 int describe_check(int argc, char **argv)
 {
     static struct describe describe;

@@ -1,3 +1,13 @@
+/* One event is one coroutine of the demo's Lua state. It runs from event_resume() until it waits, ends or fails;
+ * between two resumes the worker serves its siblings. Why it is suspended stands in the event: `waiting_for` a
+ * question that was sent (core_call), or `starved` of credit (core_told). An author's own coroutine.yield never gets
+ * here: ui-kit's run.lua drives the handler and turns it into a partial result.
+ *
+ * Errors are sorted by who must read them: what ui.error said goes to the visitor, what the author did wrong to the
+ * log with a traceback, what the host could not do to both. All fields of error objects are read raw: the demo's
+ * metamethods have no say in how its failure is told.
+ *
+ * An event that was cancelled is closed, not resumed: its pending to-be-closed variables run, under the time limit. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdlib.h>
@@ -11,8 +21,8 @@
 #include "runtime/worker/hint.h"
 #include "runtime/worker/worker.h"
 
-/* Log lines need no credit, so their flood is stopped where it starts: one line over the limit still goes out, which makes
- * the gateway write that lines are missing. */
+/* Log lines need no credit, so their flood is stopped where it starts: one line over the limit still goes out, which
+ * makes the gateway write that lines are missing. */
 static bool event_may_log(struct worker *worker)
 {
     uint64_t second = clock_now_ms() / 1000;
@@ -33,6 +43,7 @@ void event_log(struct worker *worker, const char *level, struct text text)
     }
 }
 
+/* The coroutine is closed by now; the collector takes it. */
 static void event_free(struct event *event)
 {
     struct worker *worker = event->worker;
@@ -88,6 +99,7 @@ static void event_write_number_field(lua_State *lua, struct buffer *out, const c
 }
 
 /* ui.error: what the author wants the visitor to read. */
+/* The fields are the visitor's toast; what is missing takes the page's defaults. */
 static void event_fail_user(struct event *event, lua_State *lua)
 {
     BUFFER_AUTO struct buffer error = BUFFER_EMPTY;
@@ -106,6 +118,8 @@ static void event_fail_user(struct event *event, lua_State *lua)
     event_send_failure(event, buffer_view(&error), (struct text){0});
 }
 
+/* A refused input: the list goes to the fields on the page, the first sentence to whoever shows only one. */
+/* Which input is wrong and why, for the page to show at the input. */
 static void event_fail_validation(struct event *event, lua_State *lua)
 {
     BUFFER_AUTO struct buffer error = BUFFER_EMPTY, list = BUFFER_EMPTY;
@@ -126,8 +140,8 @@ static bool event_is_excused(const struct event *event, struct text message)
     return event->excuse && event->excuse[0] && text_ends(message, text_from(event->excuse));
 }
 
-/* The author's mistake: the traceback goes to the log, the visitor reads "Error" unless the demo shows errors. Where the
- * host is to blame, the visitor reads what it said in any case. */
+/* The author's mistake: the traceback goes to the log, the visitor reads "Error" unless the demo shows errors. Where
+ * the host is to blame, the visitor reads what it said in any case. */
 static void event_fail_mistake(struct event *event, struct text message, struct text trace)
 {
     BUFFER_AUTO struct buffer error = BUFFER_EMPTY, logged = BUFFER_EMPTY, shown = BUFFER_EMPTY;
@@ -225,6 +239,8 @@ static void event_resume(struct event *event, int count)
     event_free(event);
 }
 
+/* The coroutine's stack: app.run, the function's id, the values, the context with state and request. */
+/* The arguments of app.run: function, data, context. The context stays reachable for ui.request and ui.state. */
 static int event_prepare(struct event *event, const struct message_event_start *message)
 {
     lua_State *lua = event->coroutine;
@@ -248,6 +264,8 @@ static int event_prepare(struct event *event, const struct message_event_start *
     return 0;
 }
 
+/* The time an event may read is fixed when it starts, so that a handler cannot measure others by the clock. */
+/* Runs at once, up to its first wait: most events are over when this returns. */
 void event_start(struct worker *worker, uint64_t id, const struct message_event_start *message)
 {
     lua_State *lua = worker->state->lua;
@@ -294,6 +312,8 @@ static bool event_is_host_trouble(uint32_t status)
     return false;
 }
 
+/* The answer's values become what core.call returns: true, body, tensors or false, sentence. */
+/* The waiting function returns these three values. */
 void event_answer(struct worker *worker, const struct message_call_answer *message)
 {
     struct event *event = map_remove_u64(&worker->calls, message->call);

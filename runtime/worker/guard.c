@@ -20,6 +20,7 @@ static int guard_call(lua_State *lua)
     return lua_gettop(lua);
 }
 
+/* Bounded twice: by rounds, for empty strings, and by the heap. */
 static int guard_rep(lua_State *lua)
 {
     size_t length, separator = 0;
@@ -32,6 +33,7 @@ static int guard_rep(lua_State *lua)
     return guard_call(lua);
 }
 
+/* Unsigned: the difference of the two ends may not fit a signed number. */
 static void guard_range(lua_State *lua, const char *name, lua_Integer first, lua_Integer last)
 {
     if (last >= first && (lua_Unsigned)last - (lua_Unsigned)first >= BOUNDS_WORKER_LOOP)
@@ -60,6 +62,7 @@ static int guard_move(lua_State *lua)
     return guard_call(lua);
 }
 
+/* insert, remove and sort walk over the whole list. */
 static int guard_edit(lua_State *lua)
 {
     guard_length(lua, 1, "table.insert, table.remove and table.sort");
@@ -105,6 +108,7 @@ static int guard_tostring(lua_State *lua)
     return 1;
 }
 
+/* The heap as we count it: Lua's own figure would tell about the preloaded kit's sharing. */
 static int guard_count(lua_State *lua)
 {
     const char *what = luaL_optstring(lua, 1, "collect");

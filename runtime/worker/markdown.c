@@ -53,6 +53,7 @@ static void markdown_filter(struct text html, struct buffer *out)
     }
 }
 
+/* Raw HTML of the text is not rendered at all; the filter is for addresses only. */
 int markdown_to_html(struct text markdown, struct buffer *out)
 {
     BUFFER_AUTO struct buffer html = BUFFER_EMPTY;

@@ -14,6 +14,7 @@
 
 static const char *const modules_public[] = {"ui", "ai", "json"};
 
+/* The chunk is named like the file, so that error messages begin with it. */
 static int modules_load_file(lua_State *lua, const char *name, const struct bundle_entry *entry)
 {
     char chunk[BOUNDS_BUNDLE_NAME_BYTES + 2];
@@ -84,6 +85,7 @@ static int modules_refuse(lua_State *lua, const char *name)
                       luaL_gsub(lua, name, ".", "/"));
 }
 
+/* As in Lua: run once, the result kept, nothing returned counts as true. */
 static int modules_require(lua_State *lua)
 {
     const char *name = luaL_checkstring(lua, 1);
@@ -119,6 +121,7 @@ struct modules_file {
 
 #define MODULES_FILE "file"
 
+/* Generated files are the host's business: a demo sees its own repository. */
 static int modules_push_file(lua_State *lua, const char *name)
 {
     const struct bundle *bundle = state_of(lua)->demo.bundle;
@@ -135,6 +138,7 @@ static int modules_push_file(lua_State *lua, const char *name)
     return 1;
 }
 
+/* A missing file and a mode that cannot be are values, as with Lua's own io.open. */
 static int modules_open(lua_State *lua)
 {
     const char *name = luaL_checkstring(lua, 1), *mode = luaL_optstring(lua, 2, "r");
@@ -161,6 +165,7 @@ static int modules_read_line(lua_State *lua, struct modules_file *file, bool kee
     return 1;
 }
 
+/* Takes what could belong to a number; Lua decides whether it is one. */
 static int modules_read_number(lua_State *lua, struct modules_file *file)
 {
     char digits[64];
@@ -209,6 +214,7 @@ static int modules_read_one(lua_State *lua, struct modules_file *file, int index
     }
 }
 
+/* Several formats at once, nil at the first that finds nothing. */
 static int modules_file_read(lua_State *lua)
 {
     struct modules_file *file = luaL_checkudata(lua, 1, MODULES_FILE);
@@ -255,6 +261,7 @@ static int modules_file_seek(lua_State *lua)
     return 1;
 }
 
+/* Nothing to close: the file is a view of the mapped release. */
 static int modules_file_close(lua_State *lua)
 {
     luaL_checkudata(lua, 1, MODULES_FILE);
@@ -291,6 +298,7 @@ static void modules_register_io(lua_State *lua)
 
 /* -- os: time only, as the host tells it -- */
 
+/* While app.lua loads time stands still, or describing and waking would build different interfaces. */
 static time_t modules_now(lua_State *lua)
 {
     const struct state_demo *demo = &state_of(lua)->demo;
@@ -365,6 +373,7 @@ static int modules_date(lua_State *lua)
     return 1;
 }
 
+/* CPU time in steps of a millisecond: finer ones would measure other demos. */
 static int modules_clock(lua_State *lua)
 {
     struct timespec used;
@@ -381,6 +390,7 @@ static int modules_difftime(lua_State *lua)
 
 /* -- print and debug.traceback -- */
 
+/* An error in a __tostring is not the print's: the line says so and goes on. */
 static int modules_print(lua_State *lua)
 {
     const struct state_demo *demo = &state_of(lua)->demo;

@@ -1,3 +1,9 @@
+/* A picture is one block of the Lua heap: its pixels count against the demo's memory and go with the collector.
+ * Every method gives a new picture, so two handlers that share one cannot disturb each other; only pixel() writes
+ * in place.
+ *
+ * Sizes are checked where a picture is made (picture_push), nowhere else: whatever computes a size ends there.
+ * Coordinates may lie outside; where that has a meaning (crop) it is filled, where not (pixel) it is an error. */
 #include "runtime/worker/picture.h"
 
 #include <lauxlib.h>
@@ -38,6 +44,7 @@ static uint32_t picture_size_argument(lua_State *lua, int index)
     return (uint32_t)value;
 }
 
+/* Rounded down, also below zero. */
 static lua_Integer picture_coordinate(lua_State *lua, int index)
 {
     lua_Number value = luaL_checknumber(lua, index);
@@ -45,6 +52,7 @@ static lua_Integer picture_coordinate(lua_State *lua, int index)
     return (lua_Integer)(value < 0 && value != (lua_Number)(lua_Integer)value ? value - 1 : value);
 }
 
+/* Clamped and rounded: authors compute with floats. */
 static uint8_t picture_byte(lua_State *lua, int index)
 {
     lua_Number value = luaL_checknumber(lua, index);
@@ -63,6 +71,7 @@ int picture_lua_new(lua_State *lua)
     return 1;
 }
 
+/* The raw pixels are copied into the Lua heap, where the memory limit sees them. */
 int picture_lua_decode(lua_State *lua)
 {
     struct text file;
@@ -203,6 +212,7 @@ static double picture_span_weight(const struct picture_span *span, uint32_t at)
     return at == span->first ? span->first_weight : at == span->last ? span->last_weight : 1;
 }
 
+/* Both axes at once: weights multiply. */
 static uint8_t picture_mean(const struct picture *from, const struct picture_span *xs, const struct picture_span *ys,
                             uint32_t channel)
 {
@@ -282,6 +292,7 @@ static int picture_bytes(lua_State *lua)
     return 1;
 }
 
+/* Properties first, then methods. */
 static int picture_index(lua_State *lua)
 {
     const struct picture *picture = picture_check(lua, 1);

@@ -1,3 +1,9 @@
+/* Files of strangers in, files for browsers out, with the usual libraries: which one is told by the first bytes,
+ * never by a name. Each decoder asks for the size first and refuses what passes the bound before it allocates a
+ * pixel; a small file that claims a large picture costs nothing.
+ *
+ * This is the most attacked code in the process, which is why it runs here: a locked worker with one demo's data
+ * and nothing to reach. */
 #include <stddef.h>
 #include <stdio.h>
 
@@ -14,6 +20,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/worker/picture.h"
 
+/* The product cannot overflow: both are at most 32 bits when it is formed. */
 static bool codec_size_is_legal(uint64_t width, uint64_t height)
 {
     return width > 0 && height > 0 && width <= BOUNDS_IMAGE_PIXELS && width * height <= BOUNDS_IMAGE_PIXELS;
@@ -69,11 +76,13 @@ static void codec_jpeg_fail(j_common_ptr info)
     longjmp(((struct codec_jpeg_error *)info->err)->jump, 1);
 }
 
+/* Warnings about damaged files are nobody's business: what can be shown is shown. */
 static void codec_jpeg_quiet(j_common_ptr info, int level)
 {
     (void)info, (void)level;
 }
 
+/* `pixels` is volatile because the jump would otherwise leave its value undefined. */
 static int codec_jpeg_decode(struct text file, struct picture_raw *ret_raw)
 {
     struct jpeg_decompress_struct jpeg;

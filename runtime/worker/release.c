@@ -1,3 +1,6 @@
+/* The steps that describing and waking share, so that they cannot come to differ: seed, run app.lua, load the kit,
+ * take the digest of the component tree. Errors are taken raw from the stack: no __tostring of a demo runs on our
+ * side. */
 #include "runtime/worker/release.h"
 
 #include <lauxlib.h>
@@ -31,6 +34,7 @@ void release_take_error(struct state *state, struct buffer *ret_reason)
 }
 
 /* Calls app.<name> with the `arguments` values on the stack top; results stay on the stack. */
+/* The kit counts as loading: a wait in it is refused, and time stands still. */
 static int release_call(struct state *state, const char *name, int arguments, int results)
 {
     lua_State *lua = state->lua;
@@ -47,6 +51,7 @@ static int release_call(struct state *state, const char *name, int arguments, in
     return status == LUA_OK ? 0 : ERROR_INVALID;
 }
 
+/* The seed comes first: app.lua may draw random numbers while it builds its interface. */
 int release_load(struct state *state, const char *app_file, uint64_t seed, struct buffer *ret_reason,
                  struct buffer *ret_trace)
 {

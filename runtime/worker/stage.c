@@ -1,3 +1,6 @@
+/* The tree of a push, as a stream in the cage or as a folder for `vitrine check`. Both end in the same calls, so a
+ * check says what a push would. Limits are looked at before memory is taken for a file, and only regular files are
+ * let in: a symbolic link in a release would be a name that leads out of it. */
 #include "runtime/worker/stage.h"
 
 #include <dirent.h>
@@ -25,6 +28,7 @@ static int stage_refuse(struct buffer *report, struct text path, const char *wha
     return ERROR_INVALID;
 }
 
+/* The codes of the bundle writer as sentences about the file. */
 static int stage_add(struct bundle_writer *writer, struct text path, struct text contents, uint16_t flags,
                      struct buffer *report)
 {
@@ -89,6 +93,7 @@ struct stage_folder {
     struct entry_rules rules;
 };
 
+/* Opened without following links: what was looked at is what is read. */
 static int stage_read_file(struct stage_folder *stage, int parent, const char *name, const char *path)
 {
     struct stat status;

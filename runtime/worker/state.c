@@ -68,6 +68,7 @@ static const char *const state_string[] = {"byte",    "char",  "find",   "format
                                            "len",     "lower", "match",  "pack",   "packsize", "rep",
                                            "reverse", "sub",   "unpack", "upper",  NULL};
 
+/* Short lists, looked through once per library at start. */
 static bool state_is_kept(const char *name, const char *const *names)
 {
     while (*names && strcmp(*names, name) != 0)
@@ -95,6 +96,7 @@ static void state_keep(lua_State *lua, const char *const *names)
     }
 }
 
+/* Opened whole and then reduced: what a library sets up for itself is in place. */
 static void state_open_libraries(lua_State *lua)
 {
     static const struct {
@@ -132,6 +134,7 @@ static void state_lock_strings(lua_State *lua)
 
 /* -- the kit: embedded modules with a require of their own, unseen by demo code -- */
 
+/* Modules of the kit are loaded once, into an environment that demos cannot reach. */
 static int state_kit_require(lua_State *lua)
 {
     const char *name = luaL_checkstring(lua, 1);
@@ -230,6 +233,7 @@ void state_init(struct state *state, size_t heap_limit)
     lua_pop(lua, 1);
 }
 
+/* After this the pages that hold the kit are written by nobody and shared by all workers. */
 void state_settle(struct state *state)
 {
     lua_gc(state->lua, LUA_GCCOLLECT);
@@ -275,6 +279,7 @@ struct state_source {
     int next;
 };
 
+/* For lua_load: each part once, then the end. */
 static const char *state_read_source(lua_State *lua, void *context, size_t *ret_length)
 {
     struct state_source *source = context;

@@ -15,6 +15,7 @@
 
 static char values_null; /* its address is null */
 
+/* Most strings have no escape and are pushed as they stand. */
 static void values_push_string(lua_State *lua, const struct json_node *node)
 {
     struct text inner = {node->raw.data + 1, node->raw.length - 2};
@@ -45,6 +46,7 @@ static void values_push_name(lua_State *lua, struct text name)
     buffer_release(&out);
 }
 
+/* Whole numbers as integers: 1 must come out as 1 and not as 1.0. */
 static void values_push_number(lua_State *lua, const struct json_node *node)
 {
     int64_t integer;
@@ -96,6 +98,7 @@ static void values_push_node(lua_State *lua, const struct json *json, const stru
     }
 }
 
+/* Depth and number of nodes are bounded by the parser. */
 int values_push_json(lua_State *lua, struct text text)
 {
     struct json json = {0};
@@ -141,6 +144,7 @@ static int values_write_array(struct values_writer *writer, int index, lua_Unsig
     return 0;
 }
 
+/* Name and value stand on the stack; both stay there. */
 static int values_write_member(struct values_writer *writer, bool first)
 {
     size_t length;
@@ -210,6 +214,7 @@ static int values_write_object(struct values_writer *writer, int index)
     return 0;
 }
 
+/* A table with a first element is an array; an empty one is what its mark says, else an object. */
 static int values_write_table(struct values_writer *writer, int index)
 {
     lua_State *lua = writer->lua;
@@ -275,6 +280,7 @@ static int values_write(struct values_writer *writer, int index)
     }
 }
 
+/* Reads raw: no metamethod runs, so writing a demo's value never runs a demo's code. */
 int values_write_json(lua_State *lua, int index, struct buffer *out, const char **ret_reason)
 {
     struct values_writer writer = {.lua = lua, .out = out, .sorted = state_of(lua)->sorted_json};
@@ -310,6 +316,7 @@ static int values_lua_decode(lua_State *lua)
     return 1;
 }
 
+/* Marks the table itself, and makes a new one when none is given. */
 static int values_lua_array(lua_State *lua)
 {
     if (lua_isnoneornil(lua, 1))

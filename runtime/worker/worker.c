@@ -1,3 +1,12 @@
+/* The life of a locked worker: read a packet, handle its frames, write what came of it, read again. Reading blocks,
+ * and that is the only place where the process waits; everything a demo waits for arrives here as a message.
+ *
+ * The first frame says begin, exactly once; then app.lua runs and its component tree is compared with the published
+ * one. An interface that differs from the one visitors see would send their clicks to the wrong handlers, so the
+ * worker fails with the difference instead.
+ *
+ * A frame that cannot be read ends the process at once: the gateway does not make mistakes, and whoever speaks here
+ * instead of it must find nobody. No finalizer of the demo runs at the end; the kernel cleans up. */
 #include "runtime/worker/worker.h"
 
 #include <stdlib.h>
@@ -20,6 +29,7 @@ static void worker_print(void *context, const char *level, struct text line)
     event_log(context, level, line);
 }
 
+/* app.lua could not be run: the gateway is told why, then there is nothing left to do. */
 static void worker_fail(struct worker *worker, struct text reason)
 {
     channel_send_worker_failed(&worker->channel, 0,
@@ -68,6 +78,7 @@ static void worker_compare(struct worker *worker, struct text published)
     channel_send_worker_ready(&worker->channel, 0, &(struct message_worker_ready){buffer_view(&digest)});
 }
 
+/* Loading counts as one slice: an endless app.lua ends like an endless handler. */
 static void worker_load(struct worker *worker, uint64_t seed)
 {
     BUFFER_AUTO struct buffer published = BUFFER_EMPTY, reason = BUFFER_EMPTY, trace = BUFFER_EMPTY;
@@ -84,6 +95,7 @@ static void worker_load(struct worker *worker, uint64_t seed)
     state_seed(worker->state, seed);
 }
 
+/* Numbers that make no sense leave the defaults as they are. */
 static void worker_apply_limits(struct worker *worker, struct text limits)
 {
     struct json json;
