@@ -1,3 +1,9 @@
+/* Accounts and their passwords.
+ *
+ * Names are unique whatever their case (the column is NOCASE), because an owner's name becomes part of a host name,
+ * where case does not count. An account without a password can only be entered with a link. Passwords are argon2id
+ * strings with libsodium's interactive parameters (64 MiB, two passes): hashing is for a job thread, or for an
+ * operator who waits. */
 #include "store/account.h"
 
 #include <sodium.h>
@@ -46,6 +52,8 @@ int account_find_id(struct database *database, int64_t id, struct account *ret_a
 
 /* -- passwords -- */
 
+/* Length is all that is asked: rules about kinds of characters make people write passwords down. The upper bound
+ * keeps the work for a hash independent of what was sent. */
 const char *account_password_refuse(struct text password)
 {
     if (password.length < BOUNDS_PASSWORD_MIN_BYTES)
@@ -55,6 +63,7 @@ const char *account_password_refuse(struct text password)
     return text_is_utf8(password) ? NULL : "A password must be valid UTF-8.";
 }
 
+/* NULL only when 64 MiB cannot be had. */
 char *account_password_hash(struct text password)
 {
     char hash[crypto_pwhash_STRBYTES];
@@ -81,6 +90,8 @@ char *account_password_get(struct database *database, struct text name)
     return database_query_step(&query) == 1 ? text_copy(database_query_text(&query, 0)) : NULL;
 }
 
+/* Whoever changes a password also ends the sessions (signin_session_end_all): somebody else may have known the old
+ * one. */
 int account_password_set(struct database *database, int64_t id, const char *hash)
 {
     int result = database_run(database, "UPDATE accounts SET password = ? WHERE id = ?", "si", hash, id);

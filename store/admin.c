@@ -1,3 +1,9 @@
+/* What the operator may do: accounts, tokens, rolling back, status; one JSON object in, one out.
+ *
+ * These handlers are reached only through <data>/admin.sock, whose mode lets nobody but our own user (and root)
+ * connect: there is no further question of who asks. They are the only place where an account, a sign-in link or
+ * another's token is made, so none of that can be done over the network by whatever means. Every change is noted in
+ * `events`. */
 #include "store/admin.h"
 
 #include <stdlib.h>
@@ -26,6 +32,7 @@ struct admin_call {
     admin_action *action;
 };
 
+/* The call is freed before the action runs: an action may answer at once, and then nothing of the exchange is left. */
 static void parse_body(void *context, struct http_exchange *exchange, struct text text)
 {
     struct admin_call *call = context;
@@ -48,6 +55,7 @@ static void with_body(struct request *request, admin_action *action)
         free(call);
 }
 
+/* Never NULL; an absent member is an empty text, which every action refuses by itself. The caller frees it. */
 static char *body_text(const struct json *body, const char *name)
 {
     char *text = json_string_copy(json_get(body, &body->nodes[0], name));
@@ -147,6 +155,8 @@ void admin_user_password(struct request *request)
     with_body(request, user_password);
 }
 
+/* The only address that holds a secret. It works once and for a quarter of an hour; the gateway cuts it from its log.
+ */
 static void user_link(struct request *request, const struct json *body)
 {
     MEMORY_AUTO char *name = body_text(body, "name");
@@ -191,6 +201,7 @@ void admin_users(struct request *request)
 
 /* -- tokens -- */
 
+/* The token is in this answer and nowhere else: the database keeps its SHA-256. */
 static void token_add(struct request *request, const struct json *body)
 {
     MEMORY_AUTO char *user = body_text(body, "user");
@@ -259,6 +270,8 @@ void admin_tokens(struct request *request)
 
 /* -- releases -- */
 
+/* Rolling back is one transaction on rows; bundles of older releases are still in the vault, so nothing is built
+ * again. */
 static void rollback(struct request *request, const struct json *body)
 {
     MEMORY_AUTO char *path = body_text(body, "repository");
@@ -295,6 +308,7 @@ void admin_rollback(struct request *request)
 
 /* -- status -- */
 
+/* `context` is {request, buffer}: listing_each() hands one pointer through. */
 static void write_demo(void *context, const struct listing_row *row)
 {
     struct request *request = ((void **)context)[0];

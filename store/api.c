@@ -1,3 +1,9 @@
+/* The Hub API, as far as its clients need it to list, inspect, pause and restart repositories.
+ *
+ * The members and their types are fixed by what those clients read (some check for null, some for a missing member),
+ * so they are written out literally, also those that mean nothing here (likes, gated, hardware). A repository that
+ * may not be seen answers exactly like one that does not exist. Creating and deleting: api_change.c; logs:
+ * api_logs.c. */
 #include "store/api.h"
 
 #include "runtime/base/clock.h"
@@ -28,6 +34,7 @@ static void write_time(struct buffer *out, const char *name, int64_t wall_ms)
     json_write_member(out, name, buffer_view(&iso));
 }
 
+/* A session of the site is told as a token named "session", since clients only know tokens. */
 static void write_auth(const struct request *request, struct buffer *out)
 {
     const struct identity *identity = &request->identity;
@@ -57,6 +64,8 @@ void api_whoami(struct request *request)
 
 /* -- repositories -- */
 
+/* RUNNING and SLEEPING both serve at once, but clients treat them differently: stage.c decides, nothing is translated
+ * here. `gcTimeout` null means that no client counts down to a sleep. */
 static void write_runtime(struct store *store, const struct repository *repository, struct buffer *out)
 {
     struct stage stage;
@@ -96,12 +105,14 @@ static void write_addresses(struct store *store, const struct repository *reposi
     json_write_member(out, "host", text_head(buffer_view(&text), text.length - 1));
 }
 
+/* What a visit of listing_each() carries along. */
 struct api_list {
     struct store *store;
     struct buffer *out;
     bool full;
 };
 
+/* Opens the bundle, so only for one repository at a time (`full`); what this server generated is no file of it. */
 static void write_siblings(struct api_list *list, const struct repository *repository)
 {
     struct content *content;
@@ -180,6 +191,7 @@ void api_repository(struct request *request)
     request_json(request, 200, &body);
 }
 
+/* Nonsense is the fallback: a listing is better than an error about a page number. */
 static int64_t query_number(const struct request *request, const char *name, int64_t fallback)
 {
     BUFFER_AUTO struct buffer text = BUFFER_EMPTY;

@@ -29,6 +29,7 @@ static void reader_line(struct logs_follower *follower, const struct logs_line *
     http_respond_write(reader->exchange, buffer_view(&event));
 }
 
+/* An empty event: clients that count lines do not count it, and no proxy takes the stream for dead. */
 static void reader_heartbeat(void *context)
 {
     struct log_reader *reader = context;
@@ -49,6 +50,7 @@ static void add_line(void *context, const struct logs_line *line)
     write_event(context, line);
 }
 
+/* 0 asks for everything that is kept, which is what a client replays from when it reconnects. */
 static int64_t tail_of(const struct request *request)
 {
     BUFFER_AUTO struct buffer text = BUFFER_EMPTY;
@@ -64,6 +66,9 @@ static bool wants_old_lines(const struct request *request)
     return !request_query(request, "after", &text) || !text_equal(buffer_view(&text), TEXT("now"));
 }
 
+/* Logs hold what a stranger's code printed and what was wrong with a push, so they are for those who may write. What
+ * is kept goes out first and at once (a client that does not follow reads until its first pause), then the reader is
+ * hung on the log; both happen in one turn of the loop, so no line is lost or doubled between them. */
 void api_logs(struct request *request)
 {
     static const struct http_handler handler = {.on_abort = reader_left};

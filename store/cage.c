@@ -1,3 +1,8 @@
+/* Asking the launcher for cages, and remembering who waits for which.
+ *
+ * The store cannot start processes: it sends a repository's id and descriptors, the launcher derives the path itself.
+ * A cage that nobody waits for any more (cage_forget) stays in the map until it has ended, so that cage_count()
+ * counts what really runs and the limit on git cages cannot be walked around by hanging up. */
 #include "store/cage.h"
 
 #include <stdlib.h>
@@ -18,6 +23,8 @@ static uint32_t cage_remember(struct store *store, uint32_t request, cage_exited
     return request;
 }
 
+/* The message carries a number of ours; the launcher's answer brings it back. It is remembered after sending, which
+ * is safe because answers are read in a later turn of the loop. */
 uint32_t cage_start_git(struct store *store, const struct cage_git *git, cage_exited *exited, void *context)
 {
     BUFFER_AUTO struct buffer body = BUFFER_EMPTY;
@@ -61,6 +68,7 @@ size_t cage_count(const struct store *store)
     return store->cages.count;
 }
 
+/* The entry is taken out before its owner hears it: the callback may start the next cage. */
 void cage_heard(struct store *store, struct text body)
 {
     struct message_cage_exited message;

@@ -21,8 +21,8 @@ struct cage_git {
     struct text protocol; /* the Git-Protocol header */
     int fds[4];           /* stdin, stdout, stderr of git, hook socket; the caller's, may be closed afterwards */
 };
-/* Asks for a cage; `exited` is called once, never from inside. The number to name it by, or 0 when the launcher cannot
- * be asked (`exited` is not called then). */
+/* Asks for a cage; `exited` is called once, never from inside. The number to name it by, or 0 when the launcher
+ * cannot be asked (`exited` is not called then). */
 uint32_t cage_start_git(struct store *store, const struct cage_git *git, cage_exited *exited, void *context);
 /* `fds`: stage stream, bundle, report. */
 uint32_t cage_start_describe(struct store *store, int64_t repository_id, bool model, const int fds[3],

@@ -1,3 +1,6 @@
+/* A live release, opened for reading. It is mapped, not read: a page that shows one file of a large repository
+ * touches the index and that file. Mappings stay valid when the release is dropped meanwhile, because bundles are
+ * only unlinked and never truncated; so an answer may go on while the next push replaces what it shows. */
 #include "store/content.h"
 
 #include <stdlib.h>
@@ -14,6 +17,7 @@ static bool is_generated(struct text name)
     return text_starts(name, TEXT(".vitrine/"));
 }
 
+/* The bundle was fully verified when it was published (manifest_check); here only its index is trusted again. */
 static int content_load(struct content *content)
 {
     struct bundle_entry entry;

@@ -1,3 +1,12 @@
+/* SQLite, wrapped.
+ *
+ * Every statement is prepared from a constant text and bound; there is no way in this interface to run a text that
+ * was put together. Prepared statements are kept by their text for the life of the connection. A query that is
+ * started while the same statement is being stepped (a visitor that lists inside a listing) gets a second one, thrown
+ * away afterwards.
+ *
+ * One connection, one thread: the loop's. What would block there is a lock that another program holds, and that is
+ * bounded by BOUNDS_DATABASE_BUSY_MS. WAL with synchronous=FULL: a commit that was answered survives a power cut. */
 #include "store/database.h"
 
 #include <errno.h>
@@ -24,6 +33,8 @@ struct database_statement {
 
 /* -- errors -- */
 
+/* Sorts SQLite's codes by whose fault they are: a constraint is the caller's business and not logged, damage and a
+ * full disk are the operator's, a statement that does not fit the schema is our own bug. */
 static int database_error(struct database *database, int code, const char *what)
 {
     switch (code & 0xff) {
@@ -61,6 +72,7 @@ static sqlite3_stmt *statement_prepare(struct database *database, const char *sq
     return prepared;
 }
 
+/* Never NULL. Given back with statement_put(). */
 static struct database_statement *statement_take(struct database *database, const char *sql)
 {
     struct database_statement *statement = map_get(&database->statements, text_from(sql));
@@ -101,6 +113,8 @@ static void bind_text(sqlite3_stmt *prepared, int index, struct text text, bool 
         sqlite3_bind_text64(prepared, index, text.data, text.length, SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
+/* The number of letters must be the number of parameters, also for those that stand in a statement twice (?1 … ?1): a
+ * forgotten one would silently be NULL. Texts are copied, so the caller's may go before the query is finished. */
 static void statement_bind(struct database_statement *statement, const char *format, va_list arguments)
 {
     if (sqlite3_bind_parameter_count(statement->prepared) != (int)strlen(format)) {
@@ -177,6 +191,8 @@ struct text database_query_text(const struct database_query *query, int column)
     return (struct text){data ? data : "", (size_t)sqlite3_column_bytes(prepared, column)};
 }
 
+/* sqlite3_changes() keeps the count of the last statement that changed anything; a statement that changed nothing
+ * must not report it. */
 int database_run(struct database *database, const char *sql, const char *format, ...)
 {
     struct database_query query;
@@ -223,6 +239,8 @@ int database_begin(struct database *database)
     return 0;
 }
 
+/* A COMMIT that fails (disk full, say) may leave the transaction open; it is rolled back, so that the next one begins
+ * with nothing of this one. */
 int database_commit(struct database *database)
 {
     if (database->depth == 0) /* rolled back inside */
@@ -266,6 +284,7 @@ static int copy_before_migrating(struct database *database, const char *path, in
     return chmod(copy.data, 0600) == 0 ? 0 : ERROR_SYSTEM;
 }
 
+/* Schema and version number change in one transaction: a crash leaves the one or the other, never a mixture. */
 static int migrate_step(struct database *database, const struct database_migration *migration, size_t version)
 {
     char pragma[64];
@@ -309,6 +328,8 @@ static int create_private(const char *path)
     return fd < 0 ? ERROR_SYSTEM : 0;
 }
 
+/* DEFENSIVE and an untrusted schema: even a file that somebody prepared cannot run functions or overwrite the schema.
+ */
 int database_open(struct database *database, const char *path, const struct database_migration *migrations,
                   size_t count)
 {

@@ -1,8 +1,9 @@
 /* SQLite, wrapped: one connection, one writer, prepared statements kept, errors made ours.
  *
- * Parameters are given by a format string, one letter each: i int64_t, s const char * (NULL is SQL NULL), t struct text
- * (data NULL is SQL NULL), b struct text as BLOB. SQL that does not parse is a bug of ours and aborts; what the disk or
- * a constraint refuses is an error code. Trouble is logged here, once, because only here SQLite's words are known. */
+ * Parameters are given by a format string, one letter each: i int64_t, s const char * (NULL is SQL NULL), t struct
+ * text (data NULL is SQL NULL), b struct text as BLOB. SQL that does not parse is a bug of ours and aborts; what the
+ * disk or a constraint refuses is an error code. Trouble is logged here, once, because only here SQLite's words are
+ * known. */
 #ifndef STORE_DATABASE_H
 #define STORE_DATABASE_H
 
@@ -34,8 +35,8 @@ int database_open(struct database *database, const char *path, const struct data
 /* Finishes all statements and closes. */
 void database_release(struct database *database);
 
-/* Runs one statement that returns no rows. Returns the number of rows it changed, or ERROR_EXISTS (a unique or primary
- * key), ERROR_INVALID (another constraint), ERROR_SYSTEM, ERROR_CORRUPT. */
+/* Runs one statement that returns no rows. Returns the number of rows it changed, or ERROR_EXISTS (a unique or
+ * primary key), ERROR_INVALID (another constraint), ERROR_SYSTEM, ERROR_CORRUPT. */
 int database_run(struct database *database, const char *sql, const char *format, ...);
 /* The row id of the last insert. */
 int64_t database_last_id(const struct database *database);

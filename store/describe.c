@@ -3,10 +3,11 @@
  *   tree ─▶ stage pipe ─▶ cage ─▶ bundle pipe ─▶ incoming file + SHA-256
  *                           └───▶ report pipe ─▶ lines for the author
  *
- * One poll loop on a job thread serves all three pipes, because the cage may write a report, or give up, before it has read
- * the whole tree: feeding first and reading afterwards would deadlock on a full pipe. The tree is loaded one file at a
- * time; the bundle goes to disk as it comes. So memory here is bounded by the largest file, whatever the cage does. The
- * cage is hostile: it may send too much (BOUNDS_BUNDLE_BYTES, BOUNDS_REPORT_BYTES), nothing, or never end (the deadline). */
+ * One poll loop on a job thread serves all three pipes, because the cage may write a report, or give up, before it
+ * has read the whole tree: feeding first and reading afterwards would deadlock on a full pipe. The tree is loaded one
+ * file at a time; the bundle goes to disk as it comes. So memory here is bounded by the largest file, whatever the
+ * cage does. The cage is hostile: it may send too much (BOUNDS_BUNDLE_BYTES, BOUNDS_REPORT_BYTES), nothing, or never
+ * end (the deadline). */
 #include "store/describe.h"
 
 #include <endian.h>

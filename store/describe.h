@@ -1,7 +1,8 @@
 /* The store's side of a describe cage: streams the checked tree in, takes bundle and report out. For a job thread.
  *
- * The stage stream is a sequence of records {u32 path length, u32 mode, u64 size, path, contents}, little-endian, ended
- * by a record of zeros. The bundle is written to a file of the vault that has no name yet, and hashed on the way. */
+ * The stage stream is a sequence of records {u32 path length, u32 mode, u64 size, path, contents}, little-endian,
+ * ended by a record of zeros. The bundle is written to a file of the vault that has no name yet, and hashed on the
+ * way. */
 #ifndef STORE_DESCRIBE_H
 #define STORE_DESCRIBE_H
 

@@ -1,11 +1,12 @@
 /* Visitors' and demos' files.
  *
- * The handle that a client holds is 256 random bits; here only their SHA-256 is known, which is also the file's name. So
- * neither the database nor a look into the folder tells how to fetch a file, and no part of what a client sent (name,
- * type, path) ever becomes part of a path: the demo's id and the digest do.
+ * The handle that a client holds is 256 random bits; here only their SHA-256 is known, which is also the file's name.
+ * So neither the database nor a look into the folder tells how to fetch a file, and no part of what a client sent
+ * (name, type, path) ever becomes part of a path: the demo's id and the digest do.
  *
- * The file is there before its row and goes before it. What a crash leaves is therefore a file without a row (swept at
- * the next start) or a row without a file (not found, gone when it expires), never a row that names foreign bytes. */
+ * The file is there before its row and goes before it. What a crash leaves is therefore a file without a row (swept
+ * at the next start) or a row without a file (not found, gone when it expires), never a row that names foreign bytes.
+ */
 #include "store/files.h"
 
 #include <dirent.h>
@@ -29,8 +30,9 @@
 
 /* -- the quota -- */
 
-/* What one demo's files take: rows and files being written together, so that many uploads at once cannot each use what
- * is left. Read from the database once, then kept up to date here: this process is the only one that makes rows. */
+/* What one demo's files take: rows and files being written together, so that many uploads at once cannot each use
+ * what is left. Read from the database once, then kept up to date here: this process is the only one that makes rows.
+ */
 struct files_use {
     int64_t bytes;
 };
@@ -271,8 +273,8 @@ int files_open(const struct files *files, const struct files_entry *entry)
     return fd;
 }
 
-/* Types a browser may show in place, and the endings that name them when the client did not. SVG and HTML are not here:
- * they can carry scripts. */
+/* Types a browser may show in place, and the endings that name them when the client did not. SVG and HTML are not
+ * here: they can carry scripts. */
 static const struct {
     const char *ending, *type;
 } safe_types[] = {

@@ -37,8 +37,8 @@ struct files_entry {
 int files_init(struct files *files, struct database *database, const char *data);
 void files_release(struct files *files);
 
-/* Begins a file of a demo. `session` may be empty: then every session of the demo may use it. 0, ERROR_LIMIT (the quota
- * is used up), or ERROR_SYSTEM. End with files_finish() or files_abandon(). */
+/* Begins a file of a demo. `session` may be empty: then every session of the demo may use it. 0, ERROR_LIMIT (the
+ * quota is used up), or ERROR_SYSTEM. End with files_finish() or files_abandon(). */
 int files_begin(struct files *files, int64_t repository_id, struct text session, struct text name,
                 struct files_writer *ret_writer);
 void files_set_type(struct files_writer *writer, struct text mime_type);
@@ -48,8 +48,8 @@ int files_finish(struct files_writer *writer);
 /* Removes the file unless it was finished, and releases the writer. */
 void files_abandon(struct files_writer *writer);
 
-/* Looks a handle up: 0, or ERROR_NOT_FOUND when there is none, it expired, or it is another demo's or session's (a NULL
- * session asks for no session: the handle alone decides). Release the entry either way. */
+/* Looks a handle up: 0, or ERROR_NOT_FOUND when there is none, it expired, or it is another demo's or session's (a
+ * NULL session asks for no session: the handle alone decides). Release the entry either way. */
 int files_find(struct files *files, int64_t repository_id, const struct text *session, struct text handle,
                struct files_entry *ret_entry);
 void files_entry_release(struct files_entry *entry);

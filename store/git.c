@@ -3,11 +3,11 @@
  *   client ─▶ body (gzip inflated) ─▶ in ─▶ git's stdin          git's stdout ─▶ (held) ─▶ answer ─▶ client
  *                                            git's stderr ─▶ err, for the log only
  *
- * Both directions push back: the client is paused while git does not read, git's stdout is not read while the client does
- * not. The session ends when git has exited AND its stdout is at its end, whichever is later; then, and only then, a push
- * is settled. From the moment the hook was told yes, git's last words are held back until then, so that "main -> main" on
- * the author's terminal means that the release is live. A client that leaves ends its git, except when its push was
- * accepted already: then it is carried through.
+ * Both directions push back: the client is paused while git does not read, git's stdout is not read while the client
+ * does not. The session ends when git has exited AND its stdout is at its end, whichever is later; then, and only
+ * then, a push is settled. From the moment the hook was told yes, git's last words are held back until then, so that
+ * "main -> main" on the author's terminal means that the release is live. A client that leaves ends its git, except
+ * when its push was accepted already: then it is carried through.
  *
  * Refusals are plain text before git starts (git shows them as "remote:" lines) and go through the hook afterwards. */
 #include "store/git.h"
@@ -125,8 +125,9 @@ static void answer_error(struct http_exchange *exchange, int status, const char 
     request_error(exchange->note, status, NULL, sentence);
 }
 
-/* A git that ended badly after its answer began can only be told by cutting the connection: its client then knows that
- * something is missing. A plain exit status other than 0 is not that: receive-pack says what it refused inside its answer. */
+/* A git that ended badly after its answer began can only be told by cutting the connection: its client then knows
+ * that something is missing. A plain exit status other than 0 is not that: receive-pack says what it refused inside
+ * its answer. */
 static void end_answer(struct git_session *session)
 {
     bool failed = session->end.reason != 0 || session->end.status >= 256;
@@ -288,7 +289,8 @@ static void body_data(void *context, struct http_exchange *exchange, struct text
         give(session, data);
     if (result != 0) {
         give_up(session, result == ERROR_LIMIT ? 413 : 400,
-                result == ERROR_LIMIT ? "The push is larger than 512 MiB; push less at a time." : "The gzip body is damaged.");
+                result == ERROR_LIMIT ? "The push is larger than 512 MiB; push less at a time."
+                                      : "The gzip body is damaged.");
         return;
     }
     if (session->in.length > BOUNDS_HTTP_QUEUE_HIGH_BYTES && !session->in_paused) {
@@ -325,8 +327,8 @@ static const struct http_handler session_handler = {body_data, body_end, answer_
 
 /* -- starting -- */
 
-/* Git's ends of the pipes and the hook socket, in the cage's order. A fetch has no hook; its socket just has nobody at the
- * other end. */
+/* Git's ends of the pipes and the hook socket, in the cage's order. A fetch has no hook; its socket just has nobody
+ * at the other end. */
 static int open_fds(struct git_session *session, int ret_fds[4], int *ret_hook)
 {
     int in[2] = {-1, -1}, out[2] = {-1, -1}, err[2] = {-1, -1}, hook[2] = {-1, -1};

@@ -1,3 +1,8 @@
+/* A pool of threads around two queues: waiting (taken by threads) and finished (taken by the loop).
+ *
+ * Whoever owns a job lends it: from job_submit() until `done` is called, nothing but the pool may touch it, so jobs
+ * need no locks of their own. The loop learns of finished jobs through an eventfd; its counter may be read once for
+ * many, and job_pool_reap() empties the whole queue, so none is left over. */
 #include "store/job.h"
 
 #include <pthread.h>
@@ -42,6 +47,7 @@ static struct job *queue_take(struct queue *queue)
     return job;
 }
 
+/* Takes what is left of the lock only while looking at the queues; the work itself runs beside everything else. */
 static void *thread_main(void *argument)
 {
     struct job_pool *pool = argument;
@@ -84,6 +90,7 @@ struct job_pool *job_pool_new(int threads)
     return pool;
 }
 
+/* Only at the end of the process: waiting jobs are forgotten with their owners. */
 void job_pool_free(struct job_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
@@ -103,6 +110,7 @@ int job_pool_fd(const struct job_pool *pool)
     return pool->event_fd;
 }
 
+/* `done` runs without the lock, because it usually submits the next step. */
 void job_pool_reap(struct job_pool *pool)
 {
     eventfd_t count;

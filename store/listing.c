@@ -4,8 +4,8 @@
 
 #include "store/store.h"
 
-/* CROSS JOIN keeps SQLite from starting at the accounts: the repositories come out of the index repositories_order as they
- * are wanted, so a page of thirty reads thirty rows however many there are. */
+/* CROSS JOIN keeps SQLite from starting at the accounts: the repositories come out of the index repositories_order as
+ * they are wanted, so a page of thirty reads thirty rows however many there are. */
 #define FROM "FROM repositories r CROSS JOIN accounts a ON a.id = r.account_id "
 #define COLUMNS                                                                                            \
     "SELECT r.id, r.account_id, r.kind = 'model', r.private, r.paused, r.open_previews, a.name, r.name, "  \
@@ -18,8 +18,8 @@
 #define VISIBLE                                                            \
     "WHERE r.kind = ?1 AND (r.private = 0 OR r.account_id = ?2 OR ?3) AND " \
     "(?4 = 0 OR EXISTS (SELECT 1 FROM releases WHERE repository_id = r.id AND state = 'live')) "
-/* ?5 words, ?6 a model. instr() instead of LIKE: what was typed holds no wildcards. Every visible row is looked at; that is
- * 25 ms for five thousand of them. */
+/* ?5 words, ?6 a model. instr() instead of LIKE: what was typed holds no wildcards. Every visible row is looked at;
+ * that is 25 ms for five thousand of them. */
 #define FITTING                                                                                         \
     "AND (?5 = '' OR instr(lower(a.name || '/' || r.name || ' ' || coalesce(r.title, '') || ' ' || "     \
     "coalesce(r.description, '')), lower(?5)) > 0) "                                                    \
@@ -43,6 +43,7 @@ static void read_names(const struct database_query *query, struct repository *re
     memcpy(repository->name, name.data, name.length);
 }
 
+/* The texts belong to the statement: valid until its next step. A repository without a title is called by its name. */
 static struct listing_row read_row(const struct database_query *query)
 {
     struct listing_row row = {
@@ -70,6 +71,7 @@ static struct listing_row read_row(const struct database_query *query)
     return row;
 }
 
+/* An absent text is bound as '' and not as NULL, since `?5 = ''` is how the conditions ask whether it counts. */
 static struct text given(struct text text)
 {
     return text.data ? text : TEXT("");
@@ -95,6 +97,7 @@ static struct parameters parameters_of(const struct listing_query *query)
     };
 }
 
+/* How many there are in all. Without words the index repositories_visible answers, and no row is read. */
 static int64_t count(struct database *database, const struct parameters *by)
 {
     if (by->author.length > 0)

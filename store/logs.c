@@ -1,3 +1,8 @@
+/* Log lines: queued in memory, written in one transaction a quarter of a second later, heard live at once.
+ *
+ * A demo that prints in a loop must not cost a transaction a line, nor memory without end: the queue is bounded for
+ * all demos together (lines beyond it are counted and dropped), the table for each one. Trimming happens once per run
+ * of lines of the same repository in a batch, so the ring may be longer for a moment, never for long. */
 #include "store/logs.h"
 
 #include <stdlib.h>
@@ -23,11 +28,13 @@ void logs_init(struct logs *logs, struct database *database)
     logs->last = &logs->first;
 }
 
+/* The column has a CHECK; anything that is not "build" was printed by the demo. */
 static const char *source_name(const char *source)
 {
     return strcmp(source, "build") == 0 ? "build" : "run";
 }
 
+/* A follower may leave while it is told (its client went away), so the next one is remembered before. */
 static void tell_followers(struct logs *logs, int64_t repository_id, const struct logs_line *line)
 {
     struct logs_follower *next;
@@ -66,6 +73,7 @@ static void write_pending(struct logs *logs, const struct logs_pending *pending)
                  "sissi", pending->source, pending->wall_ms, pending->level, pending->line, pending->repository_id);
 }
 
+/* Deletes what is older than the newest BOUNDS_LOG_LINES_KEPT; ids only grow, so they are the order. */
 static void trim(struct logs *logs, int64_t repository_id)
 {
     database_run(logs->database,

@@ -1,4 +1,5 @@
-/* What demos print and what publishing said: a ring of lines for each repository, in the database, written in batches.
+/* What demos print and what publishing said: a ring of lines for each repository, in the database, written in
+ * batches.
  *
  * Lines wait in memory for at most BOUNDS_LOG_FLUSH_MS. Whoever follows a log gets each line at once. */
 #ifndef STORE_LOGS_H

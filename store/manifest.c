@@ -1,3 +1,8 @@
+/* The check between a describe cage and everything that trusts a release.
+ *
+ * The tables say which members a manifest has and of which shape; what is not in them is carried along unread.
+ * Checked are shapes, not meaning: gateway and worker refuse numbers that name nothing. Nothing here is the author's
+ * fault (the cage wrote it), so the sentences say that it is ours; only `config_error` is for the author. */
 #include "store/manifest.h"
 
 #include <string.h>
@@ -106,6 +111,7 @@ static int damaged(struct buffer *reason, const char *what)
     return ERROR_CORRUPT;
 }
 
+/* A generated document that is larger than any honest one is treated like one that is missing. */
 static int find_document(const struct bundle *bundle, const char *name, struct text *ret_contents)
 {
     struct bundle_entry entry;
@@ -117,6 +123,7 @@ static int find_document(const struct bundle *bundle, const char *name, struct t
     return result;
 }
 
+/* Every pushed file with its size, and no other: whatever ran in the cage cannot slip a file into the release. */
 static int check_files(const struct bundle *bundle, const struct tree *tree, struct buffer *reason)
 {
     size_t repository_files = 0;
@@ -168,6 +175,8 @@ static bool is_one_of(const struct json_node *node, const char *const *words, si
 
 /* -- the card -- */
 
+/* Copies a member's text as it stands; it was parsed, so it is one JSON value. Long ones would sit in every listing
+ * row and are left out. */
 static bool copy_member(const struct json *json, const struct json_node *from, const char *name, struct buffer *out)
 {
     const struct json_node *node = json_get(json, from, name);
@@ -178,6 +187,7 @@ static bool copy_member(const struct json *json, const struct json_node *from, c
     return true;
 }
 
+/* The part of the manifest that listings and pages read without opening the bundle. */
 static void write_card(const struct json *json, struct buffer *out)
 {
     static const char *const of_both[] = {"title", "emoji", "sdk", "models"}; /* computed, else as in the card */

@@ -9,9 +9,9 @@
 #include "store/tree.h"
 
 /* Checks the bundle in `fd` against the tree it was made from. 0 and the card (JSON object: title, emoji, colorFrom,
- * colorTo, sdk, short_description, pinned, license, tags, models …) appended to `ret_card`; ERROR_CORRUPT with what is
- * wrong in `reason`; or ERROR_UNSUPPORTED when the repository may be stored but not run here, `reason` says why. For a
- * job thread. */
+ * colorTo, sdk, short_description, pinned, license, tags, models …) appended to `ret_card`; ERROR_CORRUPT with what
+ * is wrong in `reason`; or ERROR_UNSUPPORTED when the repository may be stored but not run here, `reason` says why.
+ * For a job thread. */
 int manifest_check(int fd, const struct tree *tree, bool model, struct buffer *ret_card, struct buffer *reason);
 
 #endif

@@ -1,3 +1,11 @@
+/* A push parser: bytes go in as they come, parts come out.
+ *
+ *   PREAMBLE ─delimiter─▶ AFTER_DELIMITER ─CRLF─▶ HEAD ─blank line─▶ DATA ─delimiter─▶ AFTER_DELIMITER …
+ *                              └─"--"─▶ EPILOGUE (ignored)
+ *
+ * `held` has the bytes that cannot be decided on yet: in DATA at most one byte less than a delimiter, in HEAD one
+ * part's head (bounded). Each step looks at `held` once and hands on everything that is surely data, so the work is
+ * linear in the length of the body, whatever its boundary or its line ends. */
 #include "store/multipart.h"
 
 #include <ctype.h>
@@ -117,6 +125,7 @@ static int take_after_delimiter(struct multipart *multipart)
     return 1;
 }
 
+/* A part without a name is no form field at all, and the body is refused. Unknown header lines are ignored. */
 static int begin_part(struct multipart *multipart, struct text head)
 {
     BUFFER_AUTO struct buffer name = BUFFER_EMPTY;
@@ -180,6 +189,7 @@ int multipart_feed(struct multipart *multipart, struct text data)
     return result;
 }
 
+/* A body that ends before its closing delimiter was cut off on the way: none of its last part may count. */
 int multipart_finish(const struct multipart *multipart)
 {
     return multipart->state == STATE_EPILOGUE ? 0 : ERROR_INVALID;

@@ -23,13 +23,13 @@ struct multipart {
 int multipart_init(struct multipart *multipart, struct text content_type, const struct multipart_handler *handler,
                    void *context);
 void multipart_release(struct multipart *multipart);
-/* The next bytes of the body. 0, ERROR_INVALID (malformed), ERROR_LIMIT (a part's head is too long), or what a handler
- * returned. */
+/* The next bytes of the body. 0, ERROR_INVALID (malformed), ERROR_LIMIT (a part's head is too long), or what a
+ * handler returned. */
 int multipart_feed(struct multipart *multipart, struct text data);
 /* 0 when the closing delimiter was seen, else ERROR_INVALID. */
 int multipart_finish(const struct multipart *multipart);
-/* The value of a parameter (`boundary`, `name`, `filename`) of a header value, quotes taken off; 0 or ERROR_NOT_FOUND.
- */
+/* The value of a parameter (`boundary`, `name`, `filename`) of a header value, quotes taken off; 0 or
+ * ERROR_NOT_FOUND. */
 int multipart_parameter(struct text value, const char *name, struct buffer *out);
 
 #endif

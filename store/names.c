@@ -1,3 +1,9 @@
+/* Which names accounts and repositories may have.
+ *
+ * A demo's host name is owner-name in lower case with everything else turned into '-'. "--" is kept for previews
+ * (owner-name--commit), so it may not come out of a name; and two names can give one host name, which the unique
+ * column `subdomain` refuses. Owners share the first segment of a path with our own routes: those words are reserved
+ * here. */
 #include "store/names.h"
 
 #include "runtime/base/bounds.h"
@@ -35,6 +41,7 @@ const char *names_refuse_owner(struct text owner)
     return NULL;
 }
 
+/* Never empty: owner and name each have at least one character. */
 static bool subdomain_is_clean(struct text subdomain)
 {
     for (size_t index = 0; index + 1 < subdomain.length; index++) {

@@ -1,3 +1,8 @@
+/* The site's pages: templates read once at the start, filled from JSON.
+ *
+ * Handlers write a JSON object and name a template; escaping is the template's business, so no handler puts HTML
+ * together (the one exception, a README, has been through sanitize.c). A page is two fillings: its own template, then
+ * the layout around it. A template that is missing or does not parse stops the start, not the first visitor. */
 #include "store/pages.h"
 
 #include <errno.h>
@@ -42,6 +47,7 @@ static int read_file(const char *path, struct buffer *out)
     return count >= 0 && out->length < BOUNDS_TEMPLATE_BYTES ? 0 : ERROR_LIMIT;
 }
 
+/* Renders against an empty object: every section must close, whatever is in the data. */
 static int check_template(const char *path, const struct buffer *source)
 {
     struct json nothing;
@@ -68,6 +74,7 @@ static int read_template(struct pages *pages, const char *share, const char *nam
     return result;
 }
 
+/* The kit's files carry a hash in their names; the layout gets today's names from the kit's manifest. */
 static int read_assets(struct pages *pages, const char *share)
 {
     BUFFER_AUTO struct buffer path = BUFFER_EMPTY;
@@ -158,6 +165,7 @@ int pages_compose(const struct pages *pages, const struct page *page, struct buf
 
 /* -- words -- */
 
+/* Rounded down to the largest unit that is at least one: "3 days ago". A clock that went backwards gives "just now". */
 void pages_write_age(struct buffer *out, int64_t wall_ms)
 {
     static const struct {
@@ -189,6 +197,7 @@ void pages_write_size(struct buffer *out, uint64_t bytes)
     buffer_format(out, size < 10 ? "%.1f %s" : "%.0f %s", size, units[unit]);
 }
 
+/* Two members: `name` in words for people, `name`_iso for <time datetime>. 0 means never and leaves both empty. */
 void pages_write_time(struct buffer *out, const char *name, int64_t wall_ms)
 {
     BUFFER_AUTO struct buffer words = BUFFER_EMPTY;

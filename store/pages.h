@@ -1,5 +1,6 @@
-/* The site's page templates (share/vitrine/pages) and the hashed names of its assets (share/vitrine/kit/manifest.json),
- * read once at start. What is missing or malformed is found then, not when a visitor comes. */
+/* The site's page templates (share/vitrine/pages) and the hashed names of its assets
+ * (share/vitrine/kit/manifest.json), read once at start. What is missing or malformed is found then, not when a
+ * visitor comes. */
 #ifndef STORE_PAGES_H
 #define STORE_PAGES_H
 

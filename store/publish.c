@@ -10,10 +10,10 @@
  *   LATE        a timer                the database is locked or full just now
  *   OVER        git's exit             nothing any more: a verdict was given
  *
- * Who frees it: the git session calls publish_settle() exactly once, when git has exited; if a job still runs then, its
- * `done` finds `settled` and frees. Every other callback (cage, peer, timer) is taken back in publish_free(), so none can
- * find it gone. At most one publish of a repository is past WAITING (store->publishing): two pushes at once would both
- * be checked against the same old main, and git would let only one move it. */
+ * Who frees it: the git session calls publish_settle() exactly once, when git has exited; if a job still runs then,
+ * its `done` finds `settled` and frees. Every other callback (cage, peer, timer) is taken back in publish_free(), so
+ * none can find it gone. At most one publish of a repository is past WAITING (store->publishing): two pushes at once
+ * would both be checked against the same old main, and git would let only one move it. */
 #include "store/publish.h"
 
 #include <stdlib.h>
@@ -411,8 +411,8 @@ static int read_updates(struct publish *publish, struct text updates)
     return 0;
 }
 
-/* A push that leaves main alone. Whoever pushed one branch (git's old default name, most often) may have meant to publish
- * it, and is told how. */
+/* A push that leaves main alone. Whoever pushed one branch (git's old default name, most often) may have meant to
+ * publish it, and is told how. */
 static void say_stored(struct publish *publish, struct text updates)
 {
     BUFFER_AUTO struct buffer line = BUFFER_EMPTY;
@@ -503,8 +503,8 @@ static void announce(struct publish *publish)
              publish->commit, (unsigned long long)(clock_now_ms() - publish->started_ms));
 }
 
-/* Git has the last word: only when it moved the ref does the release count. 0, or an error of the database: then git and
- * the rows disagree, and this must be tried again. */
+/* Git has the last word: only when it moved the ref does the release count. 0, or an error of the database: then git
+ * and the rows disagree, and this must be tried again. */
 static int go_live(struct publish *publish)
 {
     struct store *store = publish->store;

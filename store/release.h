@@ -1,5 +1,5 @@
-/* Releases: one row for each publish that worked. At most one of a repository is live; `pending` means that the bundle
- * is on disk and git has not said yet that the ref moved. */
+/* Releases: one row for each publish that worked. At most one of a repository is live; `pending` means that the
+ * bundle is on disk and git has not said yet that the ref moved. */
 #ifndef STORE_RELEASE_H
 #define STORE_RELEASE_H
 

@@ -289,8 +289,8 @@ static bool is_our_origin(const struct request *request, struct text origin)
     return text_equal(origin, public) || text_equal(origin, text_from(request->store->settings.site_url));
 }
 
-/* A browser says where a request comes from, in Sec-Fetch-Site or at least in Origin; a simple cross-site form can send
- * neither JSON nor our origin. Tokens are not sent by browsers on their own, so they need no such check. */
+/* A browser says where a request comes from, in Sec-Fetch-Site or at least in Origin; a simple cross-site form can
+ * send neither JSON nor our origin. Tokens are not sent by browsers on their own, so they need no such check. */
 int request_same_site(struct request *request)
 {
     struct text fetch = http_exchange_header(request->exchange, "sec-fetch-site");

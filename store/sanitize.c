@@ -81,8 +81,8 @@ static bool is_language(struct text value)
     return true;
 }
 
-/* The length of "scheme:" at the start, or 0 when the address is relative. Character references and control characters
- * could hide one, so they make the whole address unusable (-1). */
+/* The length of "scheme:" at the start, or 0 when the address is relative. Character references and control
+ * characters could hide one, so they make the whole address unusable (-1). */
 static ptrdiff_t scheme_length(struct text address)
 {
     for (size_t index = 0; index < address.length; index++) {

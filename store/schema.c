@@ -7,16 +7,17 @@
  *                              └─ log_lines
  *   events    who did what; names, not ids, so that they outlive what they tell of
  *
- * STRICT tables, foreign keys that delete what hangs on a row, CHECKs on every word that code compares with: a wrong row
- * is refused here, whatever wrote it. A step that was released is never changed; a new one is appended, and
- * database_open() copies the file before it runs. tests/unit/store/test_schema.c explains every statement against this. */
+ * STRICT tables, foreign keys that delete what hangs on a row, CHECKs on every word that code compares with: a wrong
+ * row is refused here, whatever wrote it. A step that was released is never changed; a new one is appended, and
+ * database_open() copies the file before it runs. tests/unit/store/test_schema.c explains every statement against
+ * this. */
 #include "store/schema.h"
 
 #include "runtime/base/memory.h"
 
 /* Times are milliseconds since 1970. Secrets (tokens, cookies, links, upload handles) are stored only as SHA-256; a
- * password as its argon2id string. `repositories.stage` is what the last publish left behind; whether a published demo
- * runs or sleeps is only known to the gateway and kept in memory. */
+ * password as its argon2id string. `repositories.stage` is what the last publish left behind; whether a published
+ * demo runs or sleeps is only known to the gateway and kept in memory. */
 static const char schema_first[] =
     "CREATE TABLE accounts ("
     "  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, password TEXT,"
@@ -82,8 +83,8 @@ static const char schema_first[] =
     "  object TEXT NOT NULL, detail TEXT NOT NULL"
     ") STRICT;";
 
-/* Listings read their rows in the order they are shown in; counting them needs no row at all; what a stop left pending, and
- * what has expired, is found without looking at all the rest. */
+/* Listings read their rows in the order they are shown in; counting them needs no row at all; what a stop left
+ * pending, and what has expired, is found without looking at all the rest. */
 static const char schema_order[] =
     "DROP INDEX repositories_kind;"
     "CREATE INDEX repositories_order ON repositories (kind, pinned DESC, updated_ms DESC, id DESC);"

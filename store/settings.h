@@ -22,8 +22,8 @@ int settings_check(struct store_settings *settings);
 void settings_repository_path(struct buffer *out, bool model, const char *owner, const char *name);
 void settings_repository_url(const struct store_settings *settings, struct buffer *out, bool model, const char *owner,
                              const char *name);
-/* The demo's own origin with a slash at the end, or its path address where there are no subdomains. `commit` (NULL for
- * the live release) names one release. */
+/* The demo's own origin with a slash at the end, or its path address where there are no subdomains. `commit` (NULL
+ * for the live release) names one release. */
 void settings_demo_url(const struct store_settings *settings, struct buffer *out, const char *owner, const char *name,
                        const char *commit);
 /* Whether demos have origins of their own (the host is a name, not an address). */

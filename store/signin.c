@@ -1,7 +1,7 @@
-/* Links and sessions are looked up by the SHA-256 of the secret, through an index: no secret is ever compared byte by byte
- * with another, so the time of an answer tells nothing about how much of a guess was right, and whoever reads the
- * database can sign in nowhere. A session is made anew at each sign-in and never taken from the client, so a cookie
- * planted beforehand is worth nothing afterwards. */
+/* Links and sessions are looked up by the SHA-256 of the secret, through an index: no secret is ever compared byte by
+ * byte with another, so the time of an answer tells nothing about how much of a guess was right, and whoever reads
+ * the database can sign in nowhere. A session is made anew at each sign-in and never taken from the client, so a
+ * cookie planted beforehand is worth nothing afterwards. */
 #include "store/signin.h"
 
 #include "runtime/base/clock.h"

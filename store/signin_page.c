@@ -1,8 +1,9 @@
 /* Signing in: the form with a password, the one-time link, and out again.
  *
- * A password costs 64 MiB and a tenth of a second to check (argon2id), on purpose; so it is checked on a job thread, one
- * at a time, for at most BOUNDS_SIGNINS waiting forms, and an address gets BOUNDS_SIGNIN_TRIES wrong ones a minute. A name
- * that does not exist takes as long as one that does. The gateway limits sign-ins by address before this. */
+ * A password costs 64 MiB and a tenth of a second to check (argon2id), on purpose; so it is checked on a job thread,
+ * one at a time, for at most BOUNDS_SIGNINS waiting forms, and an address gets BOUNDS_SIGNIN_TRIES wrong ones a
+ * minute. A name that does not exist takes as long as one that does. The gateway limits sign-ins by address before
+ * this. */
 #include "store/signin_page.h"
 
 #include <stdlib.h>
@@ -15,8 +16,8 @@
 #include "store/signin.h"
 #include "store/store.h"
 
-/* Tries of one address, those under way included: counted when they begin and forgiven when they were right, so that a
- * hundred at once are not all let in before the first has failed. */
+/* Tries of one address, those under way included: counted when they begin and forgiven when they were right, so that
+ * a hundred at once are not all let in before the first has failed. */
 struct signin_tries {
     uint32_t count;
     uint64_t until_ms;
@@ -188,7 +189,8 @@ static void take_form(void *context, struct http_exchange *exchange, struct text
         return;
     }
     if (store->signins == BOUNDS_SIGNINS) {
-        show_form(request, &(struct form_state){503, "Many people sign in right now; try again in a moment.", {0}, {0}});
+        show_form(request,
+                  &(struct form_state){503, "Many people sign in right now; try again in a moment.", {0}, {0}});
         return;
     }
     count_try(store, client);

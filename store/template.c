@@ -26,8 +26,8 @@ static ptrdiff_t find(struct text text, const char *needle)
     return at ? at - text.data : -1;
 }
 
-/* Cuts the text up to the next tag off `*rest` into `*ret_before`, and the tag: 1, 0 when there is no further tag (then
- * everything is in `*ret_before`), or ERROR_INVALID. */
+/* Cuts the text up to the next tag off `*rest` into `*ret_before`, and the tag: 1, 0 when there is no further tag
+ * (then everything is in `*ret_before`), or ERROR_INVALID. */
 static int next_tag(struct text *rest, struct text *ret_before, struct tag *ret_tag)
 {
     ptrdiff_t start = find(*rest, "{{");

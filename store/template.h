@@ -7,8 +7,8 @@
 
 #include "runtime/base/json.h"
 
-/* Appends the filled template. 0, or ERROR_INVALID (a section that does not close or nests too deep; what was appended
- * until then is of no use). A name that is not in `context` is empty. */
+/* Appends the filled template. 0, or ERROR_INVALID (a section that does not close or nests too deep; what was
+ * appended until then is of no use). A name that is not in `context` is empty. */
 int template_render(struct text source, const struct json *context, struct buffer *out);
 
 #endif

@@ -14,8 +14,8 @@ struct identity {
     int64_t created_ms, used_ms; /* of the token */
 };
 
-/* Appends a new token to `out`. 0, ERROR_EXISTS (the account has one of this name), ERROR_LIMIT, ERROR_INVALID (name).
- */
+/* Appends a new token to `out`. 0, ERROR_EXISTS (the account has one of this name), ERROR_LIMIT, ERROR_INVALID
+ * (name). */
 int token_create(struct database *database, int64_t account_id, struct text name, bool write, struct buffer *out);
 /* 0 and who it is, or ERROR_NOT_FOUND. */
 int token_identify(struct database *database, struct text token, struct identity *ret_identity);

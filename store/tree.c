@@ -1,11 +1,11 @@
 /* Reading a pushed tree without trusting a byte of it.
  *
- * The objects still lie in git's quarantine when the hook asks, so no git_repository of the real folder would see them (and
- * opening one would read its configuration). Instead two object folders, quarantine first, are put into one bare object
- * database, and a repository without refs is wrapped around it. Objects are read once each and checked against their
- * names (strict hash verification, no cache: store.c). What names, kinds, counts and sizes may be is decided in
- * runtime/base/entry.c, because `vitrine check` decides the same. Nothing of the tree is kept in memory but its list; the
- * contents are read one file at a time while they are sent into the describe cage. */
+ * The objects still lie in git's quarantine when the hook asks, so no git_repository of the real folder would see
+ * them (and opening one would read its configuration). Instead two object folders, quarantine first, are put into one
+ * bare object database, and a repository without refs is wrapped around it. Objects are read once each and checked
+ * against their names (strict hash verification, no cache: store.c). What names, kinds, counts and sizes may be is
+ * decided in runtime/base/entry.c, because `vitrine check` decides the same. Nothing of the tree is kept in memory
+ * but its list; the contents are read one file at a time while they are sent into the describe cage. */
 #include "store/tree.h"
 
 #include <ctype.h>

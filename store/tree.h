@@ -1,7 +1,7 @@
 /* The tree of a commit that is being pushed, read with libgit2 out of git's quarantine, checked before anything runs.
  *
- * Only plain and executable files pass: symlinks, submodules, too many, too large, and names that a bundle cannot hold
- * are refused with a sentence that names the file. Everything here is for a job thread. */
+ * Only plain and executable files pass: symlinks, submodules, too many, too large, and names that a bundle cannot
+ * hold are refused with a sentence that names the file. Everything here is for a job thread. */
 #ifndef STORE_TREE_H
 #define STORE_TREE_H
 

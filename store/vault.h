@@ -23,8 +23,8 @@ int vault_begin(const struct vault *vault, char ret_name[33]);
 int vault_keep(const struct vault *vault, int fd, const char *name, const char *digest);
 void vault_discard(const struct vault *vault, const char *name);
 
-/* Opens a bundle read-only: a regular file, no link. The fd, ERROR_INVALID (no digest), ERROR_NOT_FOUND, ERROR_CORRUPT.
- */
+/* Opens a bundle read-only: a regular file, no link. The fd, ERROR_INVALID (no digest), ERROR_NOT_FOUND,
+ * ERROR_CORRUPT. */
 int vault_open(const struct vault *vault, struct text digest);
 void vault_remove(const struct vault *vault, struct text digest);
 /* Calls `visit` with the digest of each bundle; the visitor may remove it. */
