@@ -1,3 +1,15 @@
+/* One call, three ways out (call->kind). Every function here looks at the kind once and does the same thing in its
+ * form:
+ *
+ *   CALL_ON_SESSION   messages on the session's stream, partial values as edits of what was sent before
+ *   CALL_ON_READERS   frames to everyone who reads along, and into a transcript for those who come later
+ *   CALL_ON_REPLY     nothing until the end, then one HTTP reply
+ *
+ * Edits refer to call->sent, the last values that were put on the stream. Values that must wait because the client is
+ * slow replace each other in call->next: the newest is all a page needs, and memory stays at two frames per call.
+ *
+ * The last word is given exactly once, by the caller's discipline: whoever calls one of the functions of the second
+ * half moves the call's state right after. */
 #include "gateway/answer.h"
 
 #include <stdlib.h>
@@ -15,6 +27,7 @@
 
 #define JSON_HEADERS "Content-Type: application/json\r\nCache-Control: no-store\r\n"
 
+/* One scratch buffer for all messages: it is written and sent within one call of this file. */
 static struct buffer *fresh_message(struct calls *calls)
 {
     buffer_clear(&calls->message);
@@ -63,6 +76,7 @@ void answer_read(struct calls *calls, struct call *call, struct http_exchange *e
 
 /* ---- the reply to /run ---- */
 
+/* By handle: the client may have left, then the handle leads nowhere. */
 static void reply(struct calls *calls, struct call *call, int status, struct text body)
 {
     struct http_exchange *exchange = call->exchange ? http_server_find(calls->gateway->server, call->exchange) : NULL;
@@ -98,6 +112,7 @@ static struct text visible_data(struct call *call, struct text data, struct buff
     return buffer_view(plain);
 }
 
+/* `sent` changes only when the values really went out: the next edits refer to it. */
 static void send_values(struct calls *calls, struct call *call, struct text data)
 {
     struct buffer plain BUFFER_AUTO = BUFFER_EMPTY, edits BUFFER_AUTO = BUFFER_EMPTY;
@@ -141,6 +156,7 @@ bool answer_is_full(const struct call *call)
     return false;
 }
 
+/* Taken out before it is tried: answer_partial() may put it back. */
 bool answer_flush(struct calls *calls, struct call *call)
 {
     struct buffer data BUFFER_AUTO = call->next;
@@ -157,6 +173,7 @@ static void send_progress(struct calls *calls, struct call *call, struct text pr
     send_message(calls, call);
 }
 
+/* Kept while it may not be written: the newest replaces it, the pulse writes it. */
 void answer_progress(struct calls *calls, struct call *call, struct text progress_data, uint64_t now_ms)
 {
     if (call->kind != CALL_ON_SESSION || !call->session)
@@ -177,6 +194,7 @@ void answer_flush_progress(struct calls *calls, struct call *call, uint64_t now_
     buffer_clear(&call->progress);
 }
 
+/* Toasts that find no room are dropped: they are of the moment. */
 void answer_log(struct calls *calls, struct call *call, struct text log)
 {
     if (call->kind != CALL_ON_SESSION || !call->session || session_is_full(call->session))
@@ -187,6 +205,7 @@ void answer_log(struct calls *calls, struct call *call, struct text log)
 
 /* ---- the last word ---- */
 
+/* A pinned session (/run) is only let go; a call on a session may end its stream's life. */
 static void leave_session(struct call *call)
 {
     struct session *session = call->session;
@@ -205,6 +224,7 @@ static bool is_heard(const struct call *call)
     return call->session && call->session->stream != 0;
 }
 
+/* A page without a stream gets a transcript as well, so that the answer can be fetched by the curl API. */
 static void finish(struct calls *calls, struct call *call, const char *frame, struct text data)
 {
     if (call->kind == CALL_ON_READERS ||
@@ -214,6 +234,7 @@ static void finish(struct calls *calls, struct call *call, const char *frame, st
     leave_session(call);
 }
 
+/* Too large for a page that does not listen: a small sentence instead always fits. */
 void answer_done(struct calls *calls, struct call *call, struct text data)
 {
     struct buffer plain BUFFER_AUTO = BUFFER_EMPTY;
@@ -253,6 +274,7 @@ void answer_sentence(struct calls *calls, struct call *call, const char *sentenc
     answer_failed(calls, call, buffer_view(&error));
 }
 
+/* Counted apart from failures. */
 void answer_cancelled(struct calls *calls, struct call *call)
 {
     struct buffer error BUFFER_AUTO = BUFFER_EMPTY;

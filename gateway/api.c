@@ -1,3 +1,6 @@
+/* The routes of the Gradio protocol that need the call path, each with and without the prefix that newer clients use.
+ * Handlers here only read the request and pass it on: join.c starts calls, stream.c and answer.c write answers. The
+ * demo of a route was found and may be seen by this visitor before a handler is called. */
 #include "gateway/api.h"
 
 #include <stdlib.h>
@@ -112,6 +115,7 @@ static void on_heartbeat(struct gateway *gateway, struct http_exchange *exchange
 
 /* ---- small ones ---- */
 
+/* Who may cancel: the session that joined; without one, whoever knows the random id. */
 static struct call *find_call_of_session(struct gateway *gateway, struct demo_route *route, const struct json *json)
 {
     const struct json_node *id = json_get(json, &json->nodes[0], "event_id");
@@ -146,6 +150,7 @@ static void on_cancel(struct gateway *gateway, struct http_exchange *exchange, s
     http_exchange_collect(exchange, BOUNDS_SMALL_BODY_BYTES, on_cancel_body, route);
 }
 
+/* Older clients call it between calls; nothing here needs resetting. */
 static void on_reset(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
 {
     (void)gateway;
@@ -171,6 +176,7 @@ static void on_status(struct gateway *gateway, struct http_exchange *exchange, s
     http_reply(exchange, 200, ROUTE_JSON, buffer_view(&body));
 }
 
+/* Functions that Gradio components run on the server: ours have none. */
 static void on_no_more(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
 {
     (void)gateway;

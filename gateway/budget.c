@@ -1,6 +1,6 @@
-/* One row per figure: what authors call it, what operators call it, what it is when nobody says, and the least that makes
- * sense (a demo that asks for 0 bytes of memory would only puzzle its author). Adding a limit is adding a row, a field,
- * and the place that looks at it. */
+/* One row per figure: what authors call it, what operators call it, what it is when nobody says, and the least that
+ * makes sense (a demo that asks for 0 bytes of memory would only puzzle its author). Adding a limit is adding a row,
+ * a field, and the place that looks at it. */
 #include "gateway/budget.h"
 
 #include <stddef.h>

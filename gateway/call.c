@@ -1,3 +1,11 @@
+/* A call is owned by the table and by nobody else; sessions, workers, queues and streams link it into lists and are
+ * told before it goes. Two maps lead to it: the id, 128 random bits that a client was told and that are all the proof
+ * it needs to cancel or read, and the frame stream, a number that only grows, so that a process naming a number at or
+ * above next_stream has made it up, and one below it merely speaks of a call that has ended.
+ *
+ * States move along one table; a move that is not in it is a bug of ours and aborts, because a call that is answered
+ * twice or never is worse than a restart. A finished call whose answer may still be fetched stays as its transcript
+ * alone: everything that costs memory goes in call_keep(). */
 #include "gateway/call.h"
 
 #include <stdlib.h>
@@ -102,6 +110,7 @@ static size_t kept_cost(const struct call *call)
     return sizeof *call + call->transcript.capacity;
 }
 
+/* A kept call stands in the books with its weight; the others weigh nothing there. */
 void call_free(struct call_table *table, struct call *call)
 {
     map_remove_u64(&table->by_stream, call->stream);
@@ -134,6 +143,7 @@ const char *call_state_name(enum call_state state)
     return call_names[state];
 }
 
+/* Borrowed things are let go first: worker, function and session may be gone before the transcript is fetched. */
 void call_keep(struct call_table *table, struct call *call, uint64_t now_ms)
 {
     call->worker = NULL;
@@ -170,6 +180,7 @@ void call_watch(struct call *call, struct stream *stream)
     call->watchers[call->watcher_count++] = stream;
 }
 
+/* The order of readers means nothing, so the last one fills the gap. */
 void call_unwatch(struct call *call, struct stream *stream)
 {
     for (uint32_t i = 0; i < call->watcher_count; i++)

@@ -66,7 +66,7 @@ struct call_table {
     struct list kept; /* oldest first */
     size_t kept_bytes;
     uint64_t next_stream;
-    unsigned char randomness[1024]; /* drawn ahead, for ids: a system call for every call would be a tenth of its cost */
+    unsigned char randomness[1024]; /* drawn ahead, for ids: it saves a system call per call */
     size_t randomness_left;
 };
 

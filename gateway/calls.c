@@ -1,3 +1,13 @@
+/* Time and surroundings of the call path.
+ *
+ * One timer serves all that waits for a moment: ends of sessions' phases, state to be written, results to be
+ * forgotten, idle workers, memory to be looked at, and the pulse of workers that have calls. Nothing is scheduled
+ * singly; calls_arm() asks everybody for the soonest moment and moves the timer forward when that is sooner. It never
+ * moves it back: a tick that comes too early finds nothing due and arms again, which costs less than keeping the
+ * timer exact on every call.
+ *
+ * An idle server has no tick at all, only the heartbeat of open streams. The order inside a tick matters once:
+ * workers are pulsed, and may end calls, before sessions are, so that an answer still finds its session. */
 #include "gateway/calls.h"
 
 #include <stdlib.h>
@@ -94,6 +104,7 @@ static void on_tick(void *context)
     calls_arm(calls);
 }
 
+/* Beats come from one timer for all streams: proxies in between only need to see something now and then. */
 static void on_beat(void *context)
 {
     struct calls *calls = context;
@@ -109,6 +120,8 @@ static void free_functions(void *functions)
     free(functions);
 }
 
+/* Read when the first call needs it, not when the release is mapped: most demos are looked at, few are called. A
+ * damaged manifest gives an empty table, which is kept, so that it is logged once. */
 const struct function_table *calls_functions(struct release *release)
 {
     struct function_table *table = release->functions;
@@ -124,6 +137,7 @@ const struct function_table *calls_functions(struct release *release)
 
 /* ---- the end ---- */
 
+/* Answers every call of every worker; each worker is freed on the way, which LIST_EACH survives. */
 static void end_workers(struct calls *calls, const char *sentence)
 {
     struct worker *worker;
@@ -189,6 +203,7 @@ static void part_release(struct gateway *gateway)
     gateway->calls = NULL;
 }
 
+/* A new inference backend knows of no window. */
 static int visit_share(void *context, struct text key, void *value)
 {
     (void)context;
@@ -197,6 +212,7 @@ static int visit_share(void *context, struct text key, void *value)
     return 0;
 }
 
+/* A peer died or came back; either way whatever was asked of the old one is over. */
 static void part_peer(struct gateway *gateway, enum gateway_peer peer)
 {
     struct calls *calls = gateway->calls;
@@ -229,6 +245,7 @@ static bool on_result(struct calls *calls, struct message_in *in)
     return relay_result(calls, in);
 }
 
+/* The role of the sender was checked by the channel; here only the kind of message decides. */
 static bool part_message(struct gateway *gateway, enum gateway_peer peer, struct message_in *in)
 {
     static bool (*const handlers[MESSAGE_COUNT])(struct calls *calls, struct message_in *in) = {
@@ -243,6 +260,7 @@ static bool part_message(struct gateway *gateway, enum gateway_peer peer, struct
     return known;
 }
 
+/* Another release went live. The old one's worker finishes what it has, new calls go to the new one. */
 static void part_changed(struct gateway *gateway, struct demo *demo, struct release *before)
 {
     struct worker *worker = before ? worker_find(gateway->calls, before->id) : NULL;
@@ -258,6 +276,8 @@ static void part_deleted(struct gateway *gateway, struct demo *demo)
             worker_end(worker, "This demo was deleted.");
 }
 
+/* Draining workers take no new calls (api.c refuses them with words) and leave as they finish. What is still there
+ * shortly before the end of the grace is answered, so that clients read why and do not see a broken stream. */
 static void part_stop(struct gateway *gateway)
 {
     struct calls *calls = gateway->calls;

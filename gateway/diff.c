@@ -1,3 +1,7 @@
+/* Edits are found by walking both values side by side. The rules are those that both clients decode alike: a longer
+ * string is an append, arrays are compared place by place and then shortened from the highest index down, so that no
+ * index of an edit depends on an earlier one. The walk gives up where it costs more than it saves, and says
+ * "replace". */
 #include "gateway/diff.h"
 
 #include <string.h>

@@ -1,3 +1,7 @@
+/* Manifests were made in a cage and checked by the store, but they are still what a stranger's program computed: a
+ * value of the wrong type makes the whole table empty, so that the demo can be looked at and not called, and nothing
+ * half-read is ever used. The reader carries one error code through all steps; who reads an array bounds its numbers
+ * at once, so positions can be used as indexes afterwards. */
 #include "gateway/function.h"
 
 #include <stdlib.h>
@@ -15,6 +19,7 @@ struct function_reader {
     int code;
 };
 
+/* A member that is null counts as absent, as everywhere in the protocol. */
 static const struct json_node *member(struct function_reader *reader, const struct json_node *object, const char *key)
 {
     const struct json_node *node = json_get(reader->json, object, key);
@@ -27,6 +32,7 @@ static bool read_bool(struct function_reader *reader, const struct json_node *ob
     return node ? node->type == JSON_TRUE : fallback;
 }
 
+/* A number from 1 on; anything else spoils the table. */
 static uint32_t read_count(struct function_reader *reader, const struct json_node *object, const char *key,
                            uint32_t fallback)
 {
@@ -80,6 +86,7 @@ static uint32_t *read_numbers(struct function_reader *reader, const struct json_
     return numbers;
 }
 
+/* The numbers are places in the list of inputs and were bounded by read_numbers(). */
 static void mark_positions(struct function_reader *reader, const struct json_node *array, unsigned char *marks,
                            struct function *function, unsigned char bit)
 {
@@ -121,6 +128,7 @@ static void read_names(struct function_reader *reader, const struct json_node *n
         function->names[i] = json_string_copy(child);
 }
 
+/* Inputs first: every other list refers to their places. */
 static void read_inputs(struct function_reader *reader, const struct json_node *node, struct function *function)
 {
     function->inputs = read_numbers(reader, member(reader, node, "inputs"), UINT32_MAX, &function->input_count);
@@ -174,6 +182,7 @@ static void read_function(struct function_reader *reader, const struct json_node
         map_set(&reader->table->by_name, text_from(function->api_name), function);
 }
 
+/* max_queue stands with functions but bounds the demo: the smallest one counts. */
 static void read_functions(struct function_reader *reader, const struct json_node *array)
 {
     struct function_table *table = reader->table;
@@ -250,6 +259,7 @@ const struct function *function_by_id(const struct function_table *table, int64_
     return NULL;
 }
 
+/* Clients write names with or without the slash that /info shows. */
 const struct function *function_by_name(const struct function_table *table, struct text name)
 {
     if (name.length > 0 && name.data[0] == '/')

@@ -1,3 +1,10 @@
+/* Checking and rewriting is one pass over the parsed body: problems are collected, not thrown at the first, because
+ * the clients show all of them beside their fields. The worker's data is written while checking and thrown away when
+ * there was a problem.
+ *
+ * Values are copied as they stand, byte for byte. Only FileData is rewritten, at any depth: of what a caller says
+ * about a file nothing but the handle and the name is believed, and the handle is collected to be checked with the
+ * store. */
 #include "gateway/input.h"
 
 #include <stdlib.h>
@@ -17,6 +24,7 @@ struct input_writer {
     int position; /* of the input being written */
 };
 
+/* Clients send null for what they leave out. */
 static const struct json_node *get_value(const struct input *input, const char *key)
 {
     const struct json_node *node = json_get(&input->json, input->root, key);
@@ -78,6 +86,7 @@ void input_result_release(struct input_result *result)
     input_files_release(&result->files);
 }
 
+/* The list is kept closed at any time, so that it can be sent as it is. */
 void input_add_problem(struct input_result *result, const struct function *function, int position,
                        const char *sentence)
 {
@@ -103,12 +112,14 @@ static void refuse(struct input_writer *writer, const char *sentence)
     input_add_problem(writer->result, writer->function, writer->position, sentence);
 }
 
+/* The marker decides, as in Gradio: an object with a path alone is an ordinary value. */
 static bool is_file_data(const struct json *json, const struct json_node *object)
 {
     const struct json_node *type = json_get(json, json_get(json, object, "meta"), "_type");
     return type && text_equal(type->raw, TEXT("\"gradio.FileData\""));
 }
 
+/* The name is shown and may become a file's name somewhere: only its last segment, without control characters. */
 static void write_clean_name(struct buffer *out, const struct json_node *orig_name)
 {
     struct buffer raw BUFFER_AUTO = BUFFER_EMPTY, clean BUFFER_AUTO = BUFFER_EMPTY;
@@ -179,6 +190,7 @@ static bool is_file_value(struct input_writer *writer, const struct json_node *n
     return false;
 }
 
+/* Most values hold no file: a search for the marker saves walking them. */
 static void write_given(struct input_writer *writer, const struct json_node *node)
 {
     struct text raw = node->raw;
@@ -255,7 +267,8 @@ static struct layout find_layout(const struct input *input, const struct functio
     return (struct layout){.takes_without = neither, .too_many = given > function_inputs_without(function, neither)};
 }
 
-bool input_check(const struct input *input, const struct function *function, bool from_page, struct input_result *result)
+bool input_check(const struct input *input, const struct function *function, bool from_page,
+                 struct input_result *result)
 {
     struct input_writer writer = {&input->json, function, result, 0};
     const struct layout layout = find_layout(input, function, from_page);

@@ -42,7 +42,8 @@ void input_result_release(struct input_result *result);
 
 /* Positional values: one per input, or fewer: callers may leave out state, and inputs that the API description does not
  * have. The page sends all, so for it nothing is guessed. True when there is no problem. */
-bool input_check(const struct input *input, const struct function *function, bool from_page, struct input_result *result);
+bool input_check(const struct input *input, const struct function *function, bool from_page,
+                 struct input_result *result);
 /* Named values: the body itself is the object (the second curl API). */
 bool input_check_named(const struct input *input, const struct function *function, struct input_result *result);
 /* Adds a problem by hand: what is wrong with the function's `position`-th input (-1: with the call). */

@@ -1,3 +1,12 @@
+/* A join is a request on its way to become a call. The steps stand in the order they are taken:
+ *
+ *   join_start → on_body → read_call → await_stream → load_state → check_files → finish_join → start_call
+ *
+ * Each either goes on at once or asks somebody and is called back; in between the client may leave (on_abort), which
+ * frees the join and with it every question under way. refuse() and refuse_values() answer and free, so they are
+ * always the last thing a step does.
+ *
+ * All checks happen before a worker is touched: a request that is refused wakes nobody. */
 #include "gateway/join.h"
 
 #include <stdio.h>
@@ -29,6 +38,7 @@ struct join {
     uint32_t files_checked;
 };
 
+/* Whatever it waits for will not call back any more. */
 static void join_free(struct join *join)
 {
     if (join->question)
@@ -65,6 +75,7 @@ static void refuse_values(struct join *join)
 
 /* ---- the last step: the call and the reply ---- */
 
+/* event_id must be the first member: the official curl example takes the text between the third and fourth quotes. */
 static void reply_event_id(struct http_exchange *exchange, const struct call *call)
 {
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
@@ -89,6 +100,7 @@ static struct call *find_repeated(struct join *join)
     return NULL;
 }
 
+/* Gradio's `cancels`: only within the visitor's own session. */
 static void cancel_others(struct join *join)
 {
     const struct function *function = join->function;
@@ -99,6 +111,7 @@ static void cancel_others(struct join *join)
                 worker_cancel(call->worker, call);
 }
 
+/* The client of /run left: nobody will read the answer. */
 static void on_reply_abort(void *context, struct http_exchange *exchange, int code)
 {
     struct call *call = context;
@@ -110,6 +123,7 @@ static void on_reply_abort(void *context, struct http_exchange *exchange, int co
 
 static const struct http_handler reply_handler = {.on_abort = on_reply_abort};
 
+/* Calls on a session count for its stream; a /run call only needs its values, so it pins the session. */
 static void attach_session(struct call *call, struct join *join)
 {
     call->session = join->session;
@@ -130,6 +144,7 @@ static char *make_file_prefix(const struct demo_route *route)
     return buffer_steal(&prefix);
 }
 
+/* Gradio's own words: clients look for them. */
 static void refuse_full(struct join *join, struct worker *worker)
 {
     char sentence[96];
@@ -252,6 +267,7 @@ static void on_state(void *context, struct request_answer *answer)
     check_files(join);
 }
 
+/* Asked once per session's life here; afterwards the gateway is the one that knows. */
 static void load_state(struct join *join)
 {
     struct session *session = join->session;
@@ -266,6 +282,7 @@ void join_resume(struct session_hold *hold)
     load_state(MEMORY_CONTAINER(hold, struct join, hold));
 }
 
+/* A stream about to close would swallow the call's messages: it waits until the client has left it. */
 static void await_stream(struct join *join)
 {
     if (join->kind != CALL_ON_SESSION || !session_is_closing(join->session))
@@ -297,6 +314,7 @@ static void write_request(struct join *join, const struct input *input)
     buffer_byte(out, '}');
 }
 
+/* The number wins over the name: a client with a numeric endpoint posts to /run/predict and means the number. */
 static const struct function *find_function(struct join *join, const struct input *input)
 {
     const struct function_table *functions = calls_functions(join->route->release);
@@ -307,6 +325,7 @@ static const struct function *find_function(struct join *join, const struct inpu
     return join->name ? function_by_name(functions, text_from(join->name)) : NULL;
 }
 
+/* A session is made only where something hangs on it: a stream to come, or values to be kept. */
 static bool find_session(struct join *join, const struct input *input)
 {
     bool needed = join->kind == CALL_ON_SESSION || (input->session.length > 0 && join->function->has_state);
@@ -318,8 +337,8 @@ static bool find_session(struct join *join, const struct input *input)
     return join->session != NULL;
 }
 
-/* A header says how an answer should look, never what may be called: that takes the key that stands in the page. The named
- * form has no room for it beside its parameters, and no page uses that. */
+/* A header says how an answer should look, never what may be called: that takes the key that stands in the page. The
+ * named form has no room for it beside its parameters, and no page uses that. */
 static bool is_own_page(const struct join *join, const struct input *input)
 {
     return !join->named && input->page.length > 0 && text_equal(input->page, release_page_key(join->route->release));
@@ -331,8 +350,8 @@ static void read_call(struct join *join, const struct input *input)
     if (!join->function)
         refuse(join, 404, "This demo has no function of that name. GET gradio_api/info lists them.");
     else if (join->function->visibility == FUNCTION_PRIVATE && !is_own_page(join, input))
-        refuse(join, 403, "This function is private: only the demo's own page may call it. If this is that page, it was "
-               "opened before the demo changed: reload it.");
+        refuse(join, 403, "This function is private: only the demo's own page may call it. If this is that page, it "
+               "was opened before the demo changed: reload it.");
     else if (join->kind == CALL_ON_SESSION && input->session.length == 0)
         refuse(join, 400, "\"session_hash\" is missing: choose any name and read its stream at gradio_api/queue/data.");
     else if (!find_session(join, input))
@@ -346,6 +365,7 @@ static void read_call(struct join *join, const struct input *input)
     }
 }
 
+/* `input` borrows the body, so everything a call keeps was copied by the time this returns. */
 static void on_body(void *context, struct http_exchange *exchange, struct text body)
 {
     struct join *join = context;

@@ -1,9 +1,12 @@
+/* Written with plain appends: two or three of these texts make up every call, and their shapes are fixed by what
+ * clients of several generations read (a missing member that is null elsewhere breaks some of them). */
 #include "gateway/output.h"
 
 #include <string.h>
 
 #include "runtime/base/json.h"
 
+/* A line break would end the frame that the value stands in. */
 static bool is_line(struct text text, char first)
 {
     return text.length > 0 && text.data[0] == first && text_find(text, '\n') < 0 && text_find(text, '\r') < 0
@@ -68,6 +71,7 @@ void output_write_progress(struct buffer *out, const char *id, struct text progr
     buffer_byte(out, '}');
 }
 
+/* The worker's object is opened up: its members stand beside ours, as the protocol has them. */
 void output_write_log(struct buffer *out, const char *id, struct text log)
 {
     struct text members = text_trim(text_skip(text_trim(log), 1));

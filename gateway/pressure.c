@@ -1,9 +1,10 @@
-/* Why not pressure stall information: it tells that tasks already wait for memory, and its triggers need a writable file
- * and a poll of their own. Idle workers should go before anybody waits, so what counts is what is left: MemAvailable of
- * the machine, and for every control group above us that has a limit, limit − use + page cache that can be dropped.
+/* Why not pressure stall information: it tells that tasks already wait for memory, and its triggers need a writable
+ * file and a poll of their own. Idle workers should go before anybody waits, so what counts is what is left:
+ * MemAvailable of the machine, and for every control group above us that has a limit, limit − use + page cache that
+ * can be dropped.
  *
- * Workers run in groups below the same ancestors as the gateway, so the walk from our own group to the root sees every
- * limit that they share. Version 2 and version 1 of the interface differ in names only. */
+ * Workers run in groups below the same ancestors as the gateway, so the walk from our own group to the root sees
+ * every limit that they share. Version 2 and version 1 of the interface differ in names only. */
 #include "gateway/pressure.h"
 
 #include <fcntl.h>
@@ -82,7 +83,8 @@ static void open_group(struct pressure *pressure, const char *root, const struct
 }
 
 /* The group of this path and all above it; the path is "/" at the top, or in a container's own namespace. */
-static void open_ancestors(struct pressure *pressure, const char *root, const struct interface *interface, struct text path)
+static void open_ancestors(struct pressure *pressure, const char *root, const struct interface *interface,
+                           struct text path)
 {
     while (path.length > 1) {
         open_group(pressure, root, interface, path);

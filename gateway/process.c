@@ -1,3 +1,14 @@
+/* A process is made by the zygote and reached through three things it shares with us: its socket, its control page,
+ * its tensor window. All are made here, memory without a name and sealed, and handed on; the gateway keeps the
+ * window's descriptor so that a restarted inference backend can be given it again.
+ *
+ * The slot number stands for all of it towards zygote and inference backend, and for the uid the process runs as. It
+ * is free again only when the zygote has reaped the process: a kill is a request, not a fact. So a killed process
+ * stays in the table without a worker until zygote_exited comes, and a limit on slots bounds processes that really
+ * exist.
+ *
+ * How it ended is told by the zygote, not by the socket: at end of file we only ask for a kill, in case it merely
+ * closed its end, and wait for the status, which becomes a sentence. */
 #include "gateway/process.h"
 
 #include <fcntl.h>
@@ -34,6 +45,7 @@ static int make_memory(const char *name, size_t bytes)
     return fd_steal(&fd);
 }
 
+/* Only when the zygote has reaped it, or is gone: the slot's uid is free from here on. */
 static void process_free(struct process *process)
 {
     struct calls *calls = process->calls;
@@ -58,10 +70,10 @@ bool process_is_greedy(const struct process *process)
     return !list_is_empty(&process->in_greedy);
 }
 
-/* One demo that floods us would slow the calls of all others. Beyond its share of a pulse its calls get no credit for as
- * long as the excess takes, which suspends their handlers one by one while the process goes on reading its socket. What
- * needs no credit (the demo's log, questions) or ignores it comes on all the same; beyond twice the share the socket is
- * not read either. The clock is asked only once per share, not once per message. */
+/* One demo that floods us would slow the calls of all others. Beyond its share of a pulse its calls get no credit for
+ * as long as the excess takes, which suspends their handlers one by one while the process goes on reading its socket.
+ * What needs no credit (the demo's log, questions) or ignores it comes on all the same; beyond twice the share the
+ * socket is not read either. The clock is asked only once per share, not once per message. */
 static void charge(struct process *process, size_t bytes)
 {
     uint64_t now_ms, due_ms;
@@ -107,6 +119,7 @@ void process_resume(struct calls *calls, uint64_t now_ms)
             end_greed(process, now_ms);
 }
 
+/* Charged before it is looked at: a message that breaks the rules was sent all the same. */
 static void on_message(void *context, struct message_in *in)
 {
     struct process *process = context;
@@ -120,6 +133,7 @@ static void on_message(void *context, struct message_in *in)
         worker_kill(worker, "it broke the rules of its sandbox");
 }
 
+/* A request. The zygote answers with zygote_exited, also for one that had ended by itself. */
 static void send_kill(struct process *process)
 {
     struct message_zygote_kill kill = {.slot = process->slot};
@@ -308,6 +322,7 @@ static const char *exit_reason(uint32_t exit, char *memory, size_t length)
     return memory;
 }
 
+/* The end of a slot. Its worker is told last, because it may start the next process at once, perhaps in this slot. */
 bool process_exited(struct calls *calls, uint32_t slot, uint32_t exit)
 {
     struct process *process = map_get_u64(&calls->slots, slot);
@@ -326,6 +341,7 @@ bool process_exited(struct calls *calls, uint32_t slot, uint32_t exit)
     return true;
 }
 
+/* The worker's idle link serves as the list of those to be told: they leave the idle list anyway. */
 static int visit_lose(void *context, struct text key, void *value)
 {
     struct process *process = value;

@@ -1,3 +1,10 @@
+/* Groups are what concurrency_id makes of functions: each has a line and a number of calls that may run at once. The
+ * turn moves one group on with every start, so a group with a thousand waiting calls delays another's only call by
+ * one start. Beside the groups' limits there is one for the worker as a whole, BOUNDS_WORKER_EVENTS, which bounds
+ * what a process can be told to hold.
+ *
+ * Running calls stand in one list in the order they were started. When a process ends, those it had not begun are put
+ * back at the front of their lines from the last to the first, so that everybody keeps his place. */
 #include "gateway/queue.h"
 
 #include <stdlib.h>
@@ -26,6 +33,7 @@ static struct queue_group *group_of(struct queue *queue, const struct call *call
     return &queue->groups[call->function->group];
 }
 
+/* The owner asks worker_is_full() before it promises anything, so false here means a race with itself: a bug. */
 bool queue_push(struct queue *queue, struct call *call)
 {
     if (queue->waiting >= queue->max_waiting)
@@ -36,6 +44,7 @@ bool queue_push(struct queue *queue, struct call *call)
     return true;
 }
 
+/* Groups are asked in turn, beginning behind the one that started last. */
 struct call *queue_next(struct queue *queue)
 {
     if (queue->waiting == 0 || queue->running >= BOUNDS_WORKER_EVENTS)
@@ -59,6 +68,7 @@ struct call *queue_next(struct queue *queue)
     return NULL;
 }
 
+/* Called from the last to the first, each is put before all that wait: the old order comes out. */
 void queue_return(struct queue *queue, struct call *call)
 {
     struct queue_group *group = group_of(queue, call);
@@ -73,6 +83,7 @@ void queue_return(struct queue *queue, struct call *call)
     list_prepend(&group->waiting, &call->in_worker);
 }
 
+/* in_process tells on which side of the line it stands. */
 void queue_leave(struct queue *queue, struct call *call)
 {
     if (call->in_process) {

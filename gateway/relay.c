@@ -1,3 +1,20 @@
+/* Questions and answers. A handler that waits has asked exactly one thing; the question's id comes from the process,
+ * so it is only ever looked up among that process's own questions, and a second one with the same id breaks the
+ * rules.
+ *
+ *   call_sleep        a timer of ours
+ *   call_file_open    an upload: the store passes a descriptor; a file of the repository: the mapped bundle
+ *   call_file_read    a piece of either
+ *   call_file_make/append/finish   streams to the store, which says at the end how the file is called
+ *   call_model        a job of the inference backend
+ *
+ * A wait knows what it waits for (timer, request, job), so that it can be given up from either side: when its call
+ * ends, the timer is dropped, the store's answer will find nobody, the job is cancelled at the backend. When a peer
+ * dies its waits are answered with words; the handler sees an error it can catch. No path leaves a wait without an
+ * end.
+ *
+ * Files belong to the call that opened them and go with it. Their number and that of the questions are bounded per
+ * process, because a hostile one would ask for ever. */
 #include "gateway/relay.h"
 
 #include <event2/event.h>
@@ -63,6 +80,7 @@ static struct relay_wait *wait_new(struct relay *relay, uint32_t id, uint64_t st
     return wait;
 }
 
+/* From every book it may stand in. The process is not answered by this. */
 static void wait_free(struct relay_wait *wait)
 {
     struct calls *calls = wait->relay->worker->calls;
@@ -77,6 +95,7 @@ static void wait_free(struct relay_wait *wait)
     free(wait);
 }
 
+/* The same for one that nobody wants any more: the backend is told to stop computing. */
 static void cancel_wait(struct relay_wait *wait)
 {
     struct calls *calls = wait->relay->worker->calls;
@@ -121,6 +140,7 @@ static struct relay_file *file_new(struct relay *relay, uint64_t stream)
     return file;
 }
 
+/* An upload that was not finished is discarded at the store. */
 static void file_free(struct relay *relay, struct relay_file *file)
 {
     map_remove_u64(&relay->files, file->id);
@@ -152,6 +172,7 @@ void relay_forget_call(struct relay *relay, uint64_t stream)
             file_free(relay, file);
 }
 
+/* File numbers start anew: the next process begins with none. */
 void relay_reset(struct relay *relay)
 {
     struct relay_wait *wait;
@@ -172,6 +193,7 @@ void relay_release(struct relay *relay)
 
 /* ---- sleeping ---- */
 
+/* Freed before it is answered: the answer may make the process ask again with the same id. */
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
     struct relay_wait *wait = context;
@@ -184,6 +206,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     answer_text(relay, stream, id, TEXT(""));
 }
 
+/* The longest sleep is bounded, and by the call's time as a whole (worker_pulse). */
 static bool on_sleep(struct relay *relay, uint64_t stream, const struct message_call_sleep *sleep)
 {
     struct event_base *base = relay->worker->calls->gateway->base;
@@ -206,6 +229,7 @@ static void write_opened(struct buffer *out, const struct relay_file *file, cons
     buffer_byte(out, '}');
 }
 
+/* The descriptor is ours from here on; the process reads through us. */
 static void on_opened(void *context, struct request_answer *answer)
 {
     struct buffer body BUFFER_AUTO = BUFFER_EMPTY;
@@ -225,6 +249,7 @@ static void on_opened(void *context, struct request_answer *answer)
     answer_text(relay, stream, id, buffer_view(&body));
 }
 
+/* The stream must be a call of this very worker: a process cannot speak for another's. */
 static struct call *call_of(struct relay *relay, uint64_t stream)
 {
     struct call *call = call_find_stream(&relay->worker->calls->table, stream);
@@ -291,8 +316,8 @@ static bool on_file_read(struct relay *relay, uint64_t stream, const struct mess
     size_t length = read->length < sizeof piece ? read->length : sizeof piece;
     ssize_t count = -1;
     if (file && file->contents.data) {
-        struct text rest = text_skip(file->contents,
-                                     read->offset < file->contents.length ? (size_t)read->offset : file->contents.length);
+        size_t start = read->offset < file->contents.length ? (size_t)read->offset : file->contents.length;
+        struct text rest = text_skip(file->contents, start);
         answer_text(relay, stream, read->call, text_head(rest, length));
         return true;
     }
@@ -307,6 +332,7 @@ static bool on_file_read(struct relay *relay, uint64_t stream, const struct mess
 
 /* ---- making a file ---- */
 
+/* FileData as the clients read it. The address is that under which this caller came, so that it works for him. */
 static void write_made(struct buffer *out, const struct relay_file *file, const struct call *call,
                        const struct request_answer *answer)
 {
@@ -378,6 +404,7 @@ static void on_made_early(void *context, struct request_answer *answer)
     file->request = 0;
 }
 
+/* Each piece is answered, so a handler is never more than one piece ahead of us. */
 static bool on_file_append(struct relay *relay, uint64_t stream, const struct message_call_file_append *append)
 {
     struct relay_file *file = find_file(relay, append->file, stream);
@@ -412,6 +439,7 @@ static bool on_file_finish(struct relay *relay, uint64_t stream, const struct me
 
 /* ---- models ---- */
 
+/* Tensors stay where they are: inline in the message, or in the window, which backend and process share. */
 static bool on_model(struct relay *relay, uint64_t stream, const struct message_call_model *model)
 {
     struct worker *worker = relay->worker;
@@ -431,6 +459,7 @@ static bool on_model(struct relay *relay, uint64_t stream, const struct message_
     return true;
 }
 
+/* The job names the wait; one of a call that ended meanwhile is not known any more and not wrong either. */
 bool relay_result(struct calls *calls, const struct message_in *in)
 {
     struct message_infer_result result;

@@ -36,8 +36,8 @@ void relay_forget_call(struct relay *relay, uint64_t stream);
 
 /* A question or a log line of the process. false: it broke the rules. */
 bool relay_message(struct relay *relay, const struct message_in *in);
-/* The contents of the file that such a path names; no data: there is none, or it is hidden or generated. They live as long
- * as the release. */
+/* The contents of the file that such a path names; no data: there is none, or it is hidden or generated. They live as
+ * long as the release. */
 struct text relay_release_file(const struct release *release, struct text path);
 /* A line of ours in the demo's log, for its author. */
 void relay_log(struct worker *worker, struct text level, struct text line);

@@ -33,9 +33,9 @@ struct release {
     void (*functions_free)(void *functions);
 };
 
-/* What the release's page hands back with its calls, and no document that API clients read holds: the second half of the
- * digest (etags show some of the first). Whoever opens the page has it, so it keeps nothing secret; it keeps functions
- * that are meant for the page alone from being called by a header anybody can write. */
+/* What the release's page hands back with its calls, and no document that API clients read holds: the second half of
+ * the digest (etags show some of the first). Whoever opens the page has it, so it keeps nothing secret; it keeps
+ * functions that are meant for the page alone from being called by a header anybody can write. */
 static inline struct text release_page_key(const struct release *release)
 {
     size_t length = strlen(release->digest);

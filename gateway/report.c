@@ -1,3 +1,12 @@
+/* The other side is a stranger's program in a cage that may have been taken over. So: every message is unpacked by
+ * the table's own unpacker, must fit the call's state, and its JSON is checked once, here, to be one well-formed
+ * value on one line; behind this file it is copied into streams without another look. What does not fit makes
+ * report_message() false, and the process is killed. What merely comes too late, about a call that ended meanwhile,
+ * is dropped.
+ *
+ * Credit: a running handler may be BOUNDS_STREAM_CREDIT_BYTES ahead of who reads it. The worker counts what it sends
+ * and suspends the handler when nothing is left; we count the same and give back what was passed on. A process that
+ * sends without credit was not written by us. The last word (done, failed) needs none: it ends the stream. */
 #include "gateway/report.h"
 
 #include <stdlib.h>
@@ -47,6 +56,7 @@ void report_start(struct worker *worker, struct call *call)
         worker->stuck = true; /* it does not read: the watch ends it, and the call runs again */
 }
 
+/* For a handler that waits: the process closes its coroutine when it reads this. */
 void report_cancel(struct worker *worker, struct call *call)
 {
     struct message_event_cancel cancel = {0};
@@ -91,6 +101,7 @@ void report_stage(struct worker *worker, const char *stage, struct text reason)
 
 /* ---- what the process says ---- */
 
+/* The digest says that app.lua built the same components as when it was published; only then do ids mean the same. */
 static bool on_ready(struct worker *worker, struct call *call, const struct message_worker_ready *message)
 {
     const struct json *manifest = &worker->release->manifest;
@@ -107,6 +118,7 @@ static bool on_ready(struct worker *worker, struct call *call, const struct mess
     return true;
 }
 
+/* The reason is for the author; visitors read a sentence of ours (worker_failed). */
 static bool on_failed_start(struct worker *worker, struct call *call, const struct message_worker_failed *message)
 {
     (void)call;
@@ -143,12 +155,14 @@ static bool on_log(struct worker *worker, struct call *call, const struct messag
     return true;
 }
 
+/* The answer was given; the call leaves the books. It is freed or kept, so it is not touched afterwards. */
 static void end_call(struct worker *worker, struct call *call)
 {
     call_move(call, CALL_DONE);
     worker_finish(worker, call);
 }
 
+/* State first: an answer whose values could not be kept must not look like a success. */
 static bool on_done(struct worker *worker, struct call *call, const struct message_event_done *message)
 {
     int code = state_read(call, message->state, clock_now_ms());
@@ -170,6 +184,7 @@ static bool has_error(struct text error)
     return found;
 }
 
+/* The values that the handler had set before it failed are kept, as the visitor saw them come. */
 static bool on_failed(struct worker *worker, struct call *call, const struct message_event_failed *message)
 {
     bool invalid = message->validation.length > 0;
@@ -224,6 +239,7 @@ static void begin_call(struct worker *worker, struct call *call)
     answer_starts(worker->calls, call);
 }
 
+/* in_process is false for a call that went back to the queue: its old process may still speak of it. */
 static bool take_of_call(struct worker *worker, const struct report_row *row, const struct message_in *in)
 {
     struct call *call = call_find_stream(&worker->calls->table, in->stream);

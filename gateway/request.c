@@ -1,3 +1,6 @@
+/* Questions to the store and their callbacks. A question is remembered by its id until its answer comes, it is
+ * forgotten, or the store dies; then everybody is answered ERROR_BUSY. Asking while the store is away must not call
+ * back from inside the asker, so such questions stand in `unasked` until the next tick. */
 #include "gateway/request.h"
 
 #include <stdlib.h>
@@ -16,6 +19,7 @@ struct request {
     struct list in_failed; /* it could not be asked: answered by request_fail_asked() */
 };
 
+/* Remembered before it is sent: the answer may come in the same turn. */
 static uint32_t request_new(struct calls *calls, request_done *done, void *context, struct request **ret_request)
 {
     struct request *request = MEMORY_NEW(struct request);
@@ -28,6 +32,7 @@ static uint32_t request_new(struct calls *calls, request_done *done, void *conte
     return request->id;
 }
 
+/* It could not be asked: answered from the next tick, never from inside the asker. */
 static void settle_sent(struct calls *calls, struct request *request, int code)
 {
     if (code == 0)

@@ -1,3 +1,18 @@
+/* Sessions are kept in one map by (demo, name) and in five lists by deadline. Each list has one constant waiting
+ * time, so appending keeps it sorted and its head is the soonest: no heap, no timer per session.
+ *
+ *   lingering   its last call ended; the stream stays open for another a moment longer
+ *   closing     close_stream was written; the client is expected to leave
+ *   unheard     calls or frames, but no stream: a page that reloads has BOUNDS_EVENT_GRACE_MS to come back
+ *   kept        nothing happens, only ui.state is remembered; the oldest go first when all together are too large
+ *   dirty       values changed and were not written to the store yet
+ *
+ * A session is in at most one of the first three (in_phase). It is freed by settle_session() alone, as soon as
+ * nothing holds it; who calls out through session_actions and needs it afterwards pins it around the call.
+ *
+ * Frames that cannot be written wait in one buffer, in order. Values of partial results stop entering it at
+ * BOUNDS_SESSION_QUEUED_BYTES (session_is_full), large last answers at BOUNDS_SESSION_RESULT_BYTES; small ones always
+ * fit, so there is always room to say that something did not. */
 #include "gateway/session.h"
 
 #include <stdlib.h>
@@ -143,6 +158,7 @@ void session_unpin(struct session *session, uint64_t now_ms)
     settle_session(session, now_ms);
 }
 
+/* Appending keeps the list sorted because each list has one waiting time. */
 static void enter_phase(struct session *session, struct list *list, uint64_t until_ms)
 {
     session->phase_until_ms = until_ms;
@@ -191,6 +207,7 @@ bool session_is_closing(const struct session *session)
     return session->phase == SESSION_CLOSING;
 }
 
+/* Bounded: a page that posts on and on while its stream closes is told to wait. */
 bool session_hold(struct session *session, struct session_hold *hold)
 {
     list_init(&hold->in_session);
@@ -230,6 +247,7 @@ static void write_frames(struct session *session, struct text frames)
         session->slow = true;
 }
 
+/* All at once: the connection takes it and says when it has had enough. */
 static void write_queued(struct session *session)
 {
     if (session->queued.length == 0 || session->stream == 0 || session->slow)
@@ -238,6 +256,7 @@ static void write_queued(struct session *session)
     buffer_release(&session->queued);
 }
 
+/* Frames that waited go first, then the newest values of each call. */
 static void flush_session(struct session *session)
 {
     write_queued(session);
@@ -272,6 +291,7 @@ void session_close_stream(struct session *session, uint64_t stream, uint64_t now
     session_unpin(session, now_ms);
 }
 
+/* Writing what waited may fill the connection again; then slow is set again on the way. */
 void session_drained(struct session *session, uint64_t now_ms)
 {
     session_pin(session);
@@ -315,6 +335,7 @@ static void count_state(struct session *session, size_t added, size_t removed)
     session->table->state_bytes += added - removed;
 }
 
+/* The first unsaved value starts the second after which all are written: later ones ride along. */
 int session_set_state(struct session *session, uint32_t component, struct text value, uint64_t now_ms)
 {
     const char *old = session_state(session, component);
@@ -349,6 +370,7 @@ void session_write_state(struct session *session, struct buffer *out)
     buffer_byte(out, '}');
 }
 
+/* Values that do not fit any more (limits were lowered) are left out one by one. */
 void session_load_state(struct session *session, struct text object)
 {
     struct json json = {0};
@@ -388,6 +410,7 @@ uint64_t session_next_ms(const struct session_table *table)
     return soonest;
 }
 
+/* The client closes when it reads this; the fallback is for those that do not. */
 static void end_linger(struct session *session, uint64_t now_ms)
 {
     session->phase = SESSION_CLOSING;
@@ -404,6 +427,7 @@ static void end_closing(struct session *session, uint64_t now_ms)
     session_unpin(session, now_ms);
 }
 
+/* Its calls are cancelled and its frames dropped: nobody will come for them. */
 static void end_grace(struct session *session, uint64_t now_ms)
 {
     session_pin(session);

@@ -1,3 +1,6 @@
+/* ui.state never lives in a worker: it travels with the call and comes back with the answer, so that sleep, eviction,
+ * a kill and a new release lose nothing. What comes back may only name the function's own state outputs: otherwise
+ * one function could write what another one trusts. */
 #include "gateway/state.h"
 
 #include "gateway/call.h"
@@ -31,6 +34,7 @@ static bool is_state_output(const struct function *function, uint64_t component)
     return false;
 }
 
+/* The session may be gone (a /run call without one): then the values are checked and forgotten. */
 static int read_values(struct call *call, const struct json *json, uint64_t now_ms)
 {
     const struct json_node *root = &json->nodes[0], *child;

@@ -1,3 +1,11 @@
+/* A stream is one long HTTP answer. It belongs to its exchange: whoever ends first frees it, the client by leaving
+ * (on_abort), we by stream_end(); after either nobody may know its address, hence call_unwatch() and
+ * session_close_stream().
+ *
+ * Back-pressure begins here. A write that answers ERROR_AGAIN was taken but fills the connection's queue; from then
+ * on its session or its call counts as slow, credit stays with us (report_credit), the handler suspends. on_drain
+ * says that the queue is low again, and credit flows. Readers of the curl API are several and independent: the
+ * slowest sets the pace, and one that lets BOUNDS_SESSION_RESULT_BYTES pile up is cut. */
 #include "gateway/stream.h"
 
 #include <stdlib.h>
@@ -72,6 +80,7 @@ static struct stream *stream_open(struct calls *calls, struct http_exchange *exc
     return stream;
 }
 
+/* The session decides what becomes of an older stream, and writes what has waited. */
 void stream_open_session(struct calls *calls, struct http_exchange *exchange, struct session *session)
 {
     struct stream *stream = stream_open(calls, exchange, TEXT("data: {\"msg\":\"heartbeat\"}\n\n"));
@@ -93,6 +102,7 @@ void stream_open_liveness(struct calls *calls, struct http_exchange *exchange)
     stream_write(stream, stream->beat);
 }
 
+/* Cut, not waited for: a reader that is this far behind has had credit withheld for long and still does not read. */
 int stream_write(struct stream *stream, struct text frames)
 {
     int code;
@@ -123,6 +133,7 @@ void stream_beat(struct calls *calls)
 
 /* ---- what sessions ask for ---- */
 
+/* Sessions know streams by number, so that their logic can be tested without any; here the number is the address. */
 static struct stream *stream_from(uint64_t number)
 {
     return (struct stream *)(uintptr_t)number;
@@ -146,6 +157,7 @@ static void session_resume(void *context, struct session_hold *hold)
     join_resume(hold);
 }
 
+/* Nobody came back for the stream: the page is closed. */
 static void session_abandon(void *context, struct session *session)
 {
     struct call *call;
@@ -154,6 +166,7 @@ static void session_abandon(void *context, struct session *session)
     (void)context;
 }
 
+/* Waiting values first, then credit: only who has nothing waiting may send more. */
 static void session_flush(void *context, struct session *session)
 {
     struct calls *calls = context;

@@ -1,3 +1,11 @@
+/* Processor time is measured from outside, with the clock of the process itself: what happens inside may lie, the
+ * kernel's account does not, and on a crowded machine a demo is not punished for waiting its turn. The control page
+ * only tells which call to charge (running) and whether it is still the same uninterrupted slice (slices).
+ *
+ * Friendly end first: the worker's own timer raises a Lua error at the limit of a slice, which the author reads with
+ * file and line. Only a process that does not come out of that slice within BOUNDS_WORKER_KILL_GRACE_MS, because it
+ * is in a C loop or caught the error, is killed. A process that lies in its page can make us kill it early, or hide
+ * from this watch; the time of its calls by the clock on the wall still ends, and an idle process is put to sleep. */
 #include "gateway/watch.h"
 
 #include <time.h>
@@ -53,6 +61,7 @@ static bool slice_is_over(struct worker *worker, uint64_t now_ms)
     return same && clock_ms - watch->slice_ms > worker->budget.slice_ms + BOUNDS_WORKER_KILL_GRACE_MS;
 }
 
+/* Why the process must go, in the words that visitors read behind "This demo stopped:"; NULL: nothing is wrong. */
 static const char *find_fault(struct worker *worker, uint64_t now_ms)
 {
     const struct process *process = worker->process;

@@ -1,3 +1,18 @@
+/* Life of a worker: see the header's diagram. Three lists tell in what state it is, and nothing else does:
+ *
+ *   every_worker   all of them
+ *   busy_workers   those with calls, or with a handler that was cancelled and still computes: they get a pulse
+ *   idle_workers   those with a process and nothing to do, the longest idle first: they may be put to sleep
+ *
+ * pump() starts what may start and is called after everything that could allow more: a new call, an ended one, a
+ * process that died, a slot that became free. settle() is called last wherever calls may have gone: it may free the
+ * worker, so nobody touches it afterwards.
+ *
+ * When a process dies its calls fall into two kinds. What had begun may have had effects and fails with words; what
+ * had not is run again on a fresh process, and nobody notices. "Begun" is decided by the process's first word about
+ * the call, and by the control page, which names the call it computed for when it died: a handler that kills its
+ * process before it says anything would otherwise be run again for ever. BOUNDS_WORKER_FAILURES deaths in a row
+ * without a finished call end the patience with the rest. */
 #include "gateway/worker.h"
 
 #include <stdio.h>
@@ -51,6 +66,7 @@ static struct worker *worker_new(struct calls *calls, struct demo *demo, struct 
     return worker;
 }
 
+/* With its process, its waits, its place in every list. Its calls must have been answered. */
 static void worker_free(struct worker *worker)
 {
     struct calls *calls = worker->calls;
@@ -101,6 +117,7 @@ struct output_times worker_times(struct worker *worker, const struct call *call)
 
 /* ---- waking and starting calls ---- */
 
+/* The demo's stage is that of its live release: what an older one does while it drains is nobody's news. */
 static void set_stage(struct worker *worker, const char *stage, struct text reason)
 {
     if (!worker->draining && worker->demo->release == worker->release)
@@ -116,6 +133,8 @@ static bool make_room(struct calls *calls)
     return oldest != NULL;
 }
 
+/* True when there is a process, also one that is still starting: calls are written to its socket at once and wait
+ * there. false: not now; the pulse tries again, and worker_slot_free() sooner. */
 static bool wake(struct worker *worker)
 {
     struct calls *calls = worker->calls;
@@ -206,6 +225,7 @@ static void settle(struct worker *worker)
     }
 }
 
+/* A finished call proves that the process works, so the count of failures starts anew. */
 void worker_finish(struct worker *worker, struct call *call)
 {
     retire_call(worker, call);
@@ -242,6 +262,7 @@ void worker_credit(struct worker *worker, struct call *call)
         report_credit(worker, call, true);
 }
 
+/* Answer, move, retire: the order in which a call may lose its session, its worker, its memory. */
 static void fail_call(struct worker *worker, struct call *call, const char *sentence)
 {
     answer_sentence(worker->calls, call, sentence);
@@ -298,6 +319,7 @@ void worker_lost(struct worker *worker, const char *reason, uint64_t begun)
     settle(worker);
 }
 
+/* The page is read before the kill: afterwards nobody knows what it computed for. */
 void worker_kill(struct worker *worker, const char *reason)
 {
     uint64_t begun = worker->process ? watch_running(worker->process) : 0;
@@ -331,6 +353,7 @@ void worker_failed(struct worker *worker, struct text reason)
     settle(worker);
 }
 
+/* The demo's own patience (its owner may set it), else the operator's. */
 uint64_t worker_idle_ms(const struct worker *worker)
 {
     int64_t own = worker->demo->idle_ms;
@@ -352,6 +375,7 @@ void worker_drain(struct worker *worker)
     settle(worker);
 }
 
+/* The sentence is copied first: it may stand in something that is freed with the calls. */
 void worker_end(struct worker *worker, const char *sentence)
 {
     char text[256];
@@ -369,8 +393,9 @@ static const char *passed_limit(const struct worker *worker, const struct call *
     if (call->function->time_limit_ms && call->function->time_limit_ms < most_ms)
         most_ms = call->function->time_limit_ms;
     if (call->used_ms > worker->budget.event_cpu_ms)
-        snprintf(memory, 200, "This call was stopped: it used up the %s of processor time that one call of this demo may "
-                 "have.", budget_duration(worker->budget.event_cpu_ms, duration));
+        snprintf(memory, 200,
+                 "This call was stopped: it used up the %s of processor time that one call of this demo may have.",
+                 budget_duration(worker->budget.event_cpu_ms, duration));
     else if (ran_ms > most_ms)
         snprintf(memory, 200, "This call was stopped: it took longer than the %s that this function may take.",
                  budget_duration(most_ms, duration));
@@ -379,8 +404,8 @@ static const char *passed_limit(const struct worker *worker, const struct call *
     return memory;
 }
 
-/* True when the call had passed a limit: it was answered, its handler is being stopped, what it held is free. The author
- * reads the same sentence in the log. */
+/* True when the call had passed a limit: it was answered, its handler is being stopped, what it held is free. The
+ * author reads the same sentence in the log. */
 static bool stop_overdue(struct worker *worker, struct call *call, uint64_t now_ms)
 {
     char memory[200];
@@ -400,6 +425,8 @@ static void tell_rank(void *context, struct call *call, uint32_t rank)
     answer_estimation(worker->calls, call, rank, worker->queue.waiting);
 }
 
+/* Order: faults first, because a kill answers calls that the rest would look at; then single calls that passed a limit;
+ * then what the freed places allow. */
 void worker_pulse(struct worker *worker, uint64_t now_ms)
 {
     char sentence[] = "This server cannot start the demo at the moment. Try again in a minute.";
