@@ -24,6 +24,7 @@ class VitrineDemo extends HTMLElement {
     this.shadow.adoptedStyleSheets = [this.sheet];
   }
 
+  // Moved elements are disconnected and connected again: the frame is made anew then, as browsers reload a moved frame anyway.
   connectedCallback(): void {
     window.addEventListener("message", this.heard);
     if (!this.hasAttribute("lazy")) return void this.open();
@@ -83,6 +84,7 @@ class VitrineDemo extends HTMLElement {
     }
   }
 
+  // In place of the frame; the surrounding page can hear of it, too.
   private say(text: string): void {
     const line = document.createElement("p");
     line.setAttribute("role", "status");
@@ -92,6 +94,7 @@ class VitrineDemo extends HTMLElement {
     this.dispatchEvent(new CustomEvent("vitrine-error", { detail: text }));
   }
 
+  // Only the own frame is heard: any page in any other frame could send the same message.
   private readonly heard = (event: MessageEvent<unknown>): void => {
     if (!this.frame || event.source !== this.frame.contentWindow) return;
     const height = readHeight(event.data);

@@ -30,6 +30,7 @@ window.addEventListener("message", (event: MessageEvent<unknown>) => {
 // A frame may have told its height before this script ran.
 for (const frame of frames) frame.contentWindow?.postMessage({ type: "vitrine:ask" }, "*");
 
+// The choice is kept in a cookie rather than in storage, so that the server writes it into the next page before it is painted.
 function themeButton(button: HTMLButtonElement): void {
   const name = (): void => {
     const theme = currentTheme();
@@ -94,6 +95,8 @@ async function copy(text: string): Promise<boolean> {
   return done;
 }
 
+// A tail that breaks is opened again with growing pauses, and given up after so many without a line: a forgotten tab must not
+// ask for ever.
 async function tail(list: HTMLElement, url: string): Promise<void> {
   const state = document.querySelector<HTMLElement>("[data-log-state]");
   const say = (text: string): void => {
@@ -119,6 +122,7 @@ async function tail(list: HTMLElement, url: string): Promise<void> {
   say("Reload the page for newer lines");
 }
 
+// Follows the end only while the reader is there: who scrolled up to read is not torn away.
 function append(list: HTMLElement, data: string): void {
   const line = logLine(data);
   if (!line) return;

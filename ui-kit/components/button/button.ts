@@ -1,3 +1,5 @@
+// A button, or with `link` an address that opens in a new tab. The only component without a value: a call sends nothing
+// of it, and what it shows of a run is a turning mark, because its outputs tell the rest.
 import { html, type TemplateResult } from "lit";
 import { Block } from "../../src/element/block.ts";
 import type { Run } from "../../src/core/runner.ts";

@@ -1,3 +1,4 @@
+// One box to tick. The caption is the box's own label, so there is none above it.
 import { html, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import { Block } from "../../src/element/block.ts";
@@ -14,6 +15,7 @@ export default class Checkbox extends Block {
       @change=${this.ticked}><span class="vt-check-text">${this.label}</span></label>${this.info()}`;
   }
 
+  // `select` carries the new state beside the value, as for components with several choices.
   private readonly ticked = (event: Event): void => {
     const { checked } = event.target as HTMLInputElement;
     this.commit(checked);

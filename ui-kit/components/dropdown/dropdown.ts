@@ -30,6 +30,7 @@ export default class Dropdown extends Block {
     document.removeEventListener("pointerdown", this.pressedOutside);
   }
 
+  // What the server's plain controls hold by now, in each of the three forms.
   protected override adopt(): void {
     if (!this.interactive) return;
     const select = this.querySelector("select");
@@ -125,6 +126,7 @@ export default class Dropdown extends Block {
     this.requestUpdate();
   }
 
+  // Escape closes and gives the focus back to the field that opened the list.
   private readonly key = (event: KeyboardEvent): void => {
     const details = this.querySelector("details");
     if (event.key !== "Escape" || !details?.open) return;
@@ -132,6 +134,7 @@ export default class Dropdown extends Block {
     details.querySelector("summary")?.focus();
   };
 
+  // <details> stays open by itself: a list that covers the page must close when the visitor goes on elsewhere.
   private readonly pressedOutside = (event: Event): void => {
     const details = this.querySelector("details");
     if (details?.open && !this.contains(event.target as Node)) details.open = false;

@@ -1,3 +1,8 @@
+// A picture that a visitor gives (chosen, dropped or pasted) or a handler shows.
+//
+// What is given is uploaded at once, not with the call: it travels while the visitor looks at the rest of the form, and a
+// refusal is told where it happened. The value is the handle that the upload returned; until the next value comes, the
+// page shows the visitor's own copy instead of fetching the bytes back.
 import { html, nothing, type TemplateResult } from "lit";
 import { Block, heightClass } from "../../src/element/block.ts";
 import { fileData, isRepositoryFile, pictureOf } from "../../src/core/files.ts";
@@ -38,6 +43,7 @@ export default class ImageView extends Block {
     this.toggleAttribute("data-over", true);
   };
 
+  // Leaving for a child also fires this; the next dragover puts the mark back within a frame.
   private readonly out = (): void => {
     this.toggleAttribute("data-over", false);
   };
@@ -53,6 +59,7 @@ export default class ImageView extends Block {
     void this.take([...(event.clipboardData?.files ?? [])].find((file) => file.type.startsWith("image/")));
   };
 
+  // Refused by size before it travels: the server would say the same after megabytes.
   private async take(file: File | undefined): Promise<void> {
     if (!file || this.sending) return;
     const most = page().config.max_file_size;
@@ -64,6 +71,7 @@ export default class ImageView extends Block {
       this.forget();
       this.preview = URL.createObjectURL(file);
       this.commit({ ...fileData(path, file.name, file.type, file.size) } as unknown as Json, ["input", "upload"]);
+      this.keepFocus(".vt-tool");
     } catch (error) {
       this.complain(error instanceof Error ? error.message : "The picture could not be sent.");
     } finally {
@@ -80,8 +88,18 @@ export default class ImageView extends Block {
   private readonly clear = (): void => {
     this.forget();
     this.commit(null, ["input", "clear"]);
+    this.keepFocus(".vt-file");
   };
 
+  // The control that was used is gone with the state that it belonged to: who works by keyboard goes on at its successor
+  // instead of at the top of the page.
+  private keepFocus(selector: string): void {
+    void this.updateComplete.then(() => {
+      if (document.activeElement === document.body) this.querySelector<HTMLElement>(selector)?.focus({ preventScroll: true });
+    });
+  }
+
+  // An object URL keeps its file in memory until it is revoked.
   private forget(): void {
     if (this.preview) URL.revokeObjectURL(this.preview);
     this.preview = "";

@@ -1,3 +1,5 @@
+// The likeliest classes with bars. Room for `num_top_classes` rows is kept from the start (vt-keep-N), so that the first
+// answer moves nothing below it.
 import { html, nothing, type TemplateResult } from "lit";
 import { percent } from "../../src/core/words.ts";
 import { Block } from "../../src/element/block.ts";
@@ -12,6 +14,7 @@ export default class Label extends Block {
     return html`${this.caption("p")}<div class=${`vt-result${keep}`} aria-live="polite">${this.result(top)}</div>`;
   }
 
+  // A value without confidences is a heading alone.
   private result(top: number | null): TemplateResult {
     const value = readLabel(this.props["value"], top);
     if (!value) return html`<p class="vt-empty">Nothing yet</p>`;

@@ -1,3 +1,5 @@
+// A field for a number; null while it is empty. The arrow keys are handled here: with step="any", which lets every decimal
+// through, the browser would count by 1 whatever `step` says.
 import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import { Block } from "../../src/element/block.ts";

@@ -1,9 +1,12 @@
+// One of a few, all seen. Choices travel as [label, value]; the inputs carry places, because values may be numbers or equal
+// in their text.
 import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import { indexOf, readChoices } from "../../src/core/choices.ts";
 import { Block } from "../../src/element/block.ts";
 
 export default class Radio extends Block {
+  // A form restored by the browser may have another choice than the server wrote.
   protected override adopt(): void {
     const chosen = this.querySelector<HTMLInputElement>("input:checked");
     const choice = chosen ? readChoices(this.props["choices"])[Number(chosen.value)] : undefined;

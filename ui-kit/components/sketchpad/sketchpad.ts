@@ -71,6 +71,7 @@ export default class Sketchpad extends Block {
     return { x: ((event.clientX - box.left) * canvas.width) / box.width, y: ((event.clientY - box.top) * canvas.height) / box.height };
   }
 
+  // The pointer is captured, so that a stroke that leaves the sheet comes back in one piece.
   private readonly down = (event: PointerEvent): void => {
     if (!this.interactive || !event.isPrimary || event.button !== 0) return;
     event.preventDefault();
@@ -81,6 +82,8 @@ export default class Sketchpad extends Block {
     this.requestUpdate();
   };
 
+  // Browsers merge moves into one event per frame; the merged ones in between make fast strokes round. Only the new piece is
+  // inked: painting the whole drawing again at each move would lag behind the hand.
   private readonly move = (event: PointerEvent): void => {
     const { stroke } = this;
     if (!stroke || this.pen || !event.isPrimary) return;
@@ -110,6 +113,7 @@ export default class Sketchpad extends Block {
     this.changed();
   }
 
+  // The space bar toggles instead of being held, so that one hand or one switch can draw.
   private readonly key = (event: KeyboardEvent): void => {
     if (!this.interactive || event.ctrlKey || event.metaKey || event.altKey) return;
     const [width, height] = this.size;
@@ -168,6 +172,7 @@ export default class Sketchpad extends Block {
     this.commit(this.empty ? null : { version: this.version }, events);
   }
 
+  // A stroke of one point is a dot: a line of no length leaves nothing.
   private ink(context: CanvasRenderingContext2D, stroke: Stroke): void {
     const color = this.text("brush_color") || INK;
     context.strokeStyle = context.fillStyle = color;
@@ -235,6 +240,7 @@ export default class Sketchpad extends Block {
     this.requestUpdate();
   }
 
+  // Sent once per version: calling again with the same drawing uploads nothing.
   async collect(): Promise<Json> {
     const value = this.props["value"];
     if (value === null || value === undefined) return null;

@@ -1,3 +1,5 @@
+// A slider with its number beside it: the one for a hand, the other for an exact value. `release` comes when the hand lets
+// go, `input` all the way.
 import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import { Block } from "../../src/element/block.ts";
@@ -28,6 +30,7 @@ export default class Slider extends Block {
     this.commit(Number((event.target as HTMLInputElement).value));
   };
 
+  // Typed numbers snap to a position of the slider, as those of its handle do.
   private readonly typed = (event: Event): void => {
     const { value } = event.target as HTMLInputElement;
     this.commit(snap(value === "" ? this.scale.minimum : Number(value), this.scale));

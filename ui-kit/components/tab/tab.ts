@@ -1,3 +1,4 @@
+// One panel. Its button stands in the tab list, which belongs to <vt-tabs>: changes of caption and state are passed up.
 import { Layout } from "../../src/element/layout.ts";
 import type { Props } from "../../src/core/types.ts";
 

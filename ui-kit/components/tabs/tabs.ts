@@ -30,6 +30,7 @@ export default class Tabs extends Layout {
     });
   }
 
+  // A visitor chose: the tab's own handlers hear `select`, then the block's `change` and `select`.
   private choose(index: number): void {
     const panel = this.panels[index];
     if (!panel || panel.classList.contains("vt-selected")) return;
@@ -41,6 +42,7 @@ export default class Tabs extends Layout {
     page().fire(this.componentId, "select", { index, value: String(own?.["label"] ?? ""), selected: true });
   }
 
+  // One button is in the page's tab order (roving tabindex); panels hide by style, so that no script is needed to read them.
   private select(index: number): void {
     this.panels.forEach((panel, i) => panel.classList.toggle("vt-selected", i === index));
     this.buttons.forEach((button, i) => {

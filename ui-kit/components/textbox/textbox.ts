@@ -1,3 +1,5 @@
+// Text on one line or many. A text area grows with what stands in it, from `lines` to `max_lines`, and then scrolls; one
+// that only shows (interactive = false) keeps its end in sight while text streams in, unless somebody is reading in it.
 import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import { Block } from "../../src/element/block.ts";
@@ -9,10 +11,12 @@ export default class Textbox extends Block {
     return this.querySelector<HTMLInputElement | HTMLTextAreaElement>(".vt-input");
   }
 
+  // Passwords and addresses stay on one line whatever `max_lines` says.
   private get multiline(): boolean {
     return (this.text("type") || "text") === "text" && this.number("max_lines") !== 1;
   }
 
+  // Typed before the script ran: the server's field is read before it is replaced.
   protected override adopt(): void {
     const typed = this.control?.value;
     if (this.interactive && typed) this.props["value"] = typed;

@@ -221,6 +221,7 @@ export class Session {
     }
   }
 
+  // `queue = false`: one request, one answer, no stream and no place in a queue.
   private async callDirectly(dependency: Dependency, body: Json, listener: Listener): Promise<null> {
     listener.started(null);
     try {
@@ -234,6 +235,7 @@ export class Session {
     return null;
   }
 
+  // Messages may overtake the answer to the join that names their call; they waited in `strays`.
   private adopt(call: Call): void {
     this.calls.set(call.eventId, call);
     for (const message of this.strays.get(call.eventId) ?? []) this.deliver(call, message);
@@ -251,6 +253,7 @@ export class Session {
     if (call.over) this.calls.delete(call.eventId);
   }
 
+  // With no join under way, messages without a call belong to calls that are over.
   private forgetStrays(): void {
     this.strays.clear();
     this.stray = 0;

@@ -27,6 +27,7 @@ export function dressWrapper(element: HTMLElement, changed: Props): void {
   if ("container" in changed) element.classList.toggle("vt-bare", changed["container"] === false);
 }
 
+// Numbers are carried by classes (../../utilities.mjs), because the pages' policy forbids style attributes.
 function swapClass(element: HTMLElement, prefix: string, value: number): void {
   for (const name of [...element.classList]) if (name.startsWith(prefix)) element.classList.remove(name);
   if (Number.isFinite(value)) element.classList.add(prefix + value);
@@ -51,6 +52,7 @@ export abstract class Block extends LitElement implements Taken {
     return this;
   }
 
+  // An element that is moved in the page is connected again; only the first time takes the markup over.
   override connectedCallback(): void {
     if (!this.taken) {
       this.taken = true;
@@ -68,6 +70,7 @@ export abstract class Block extends LitElement implements Taken {
     return true;
   }
 
+  // The focus and the selection would go with the server's field: they are noted here and put back in firstUpdated().
   private takeOver(): void {
     this.adopt();
     const active = document.activeElement;
@@ -165,6 +168,8 @@ export abstract class Block extends LitElement implements Taken {
     this.writeStatus();
   }
 
+  // Written past Lit: the status lies over the component's own markup and changes every second, which must not make the
+  // component render again (a field in use would lose its composition).
   private writeStatus(): void {
     const minimal = this.run?.dependency.show_progress === "minimal";
     const words = this.run && !minimal ? runWords(this.run, performance.now()) : "";
@@ -196,6 +201,7 @@ export abstract class Block extends LitElement implements Taken {
     return status;
   }
 
+  /** Says at the field what is wrong with its value; "" takes the words away. Read out at once (role=alert). */
   showProblem(message: string): void {
     const id = this.partId("problem");
     let line = this.querySelector<HTMLElement>(":scope > .vt-problem");

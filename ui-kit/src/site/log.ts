@@ -1,3 +1,4 @@
+/** A line of a demo's log as the page writes it; `iso` is for machines, `time` for people. */
 export interface LogLine {
   iso: string;
   time: string;
