@@ -6,6 +6,7 @@ of it outlives the test; what it leaves behind while its namespace still lives i
 import glob
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -36,6 +37,11 @@ def mirror():
     words = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"],
                            capture_output=True, text=True, check=True).stdout.split()
     return next((address for address in words if "security" not in address), None)
+
+
+def hear_interrupts():
+    """A test that was started in the background ignores Ctrl-C, and so would all that it starts; a shell cannot change that itself."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Machine:
@@ -70,7 +76,8 @@ class Machine:
             shutil.copy(os.path.join(ROOT, name), inside)
 
     def command(self, *words, **options):
-        return subprocess.Popen([ENTER, self.root, *words], stdin=subprocess.DEVNULL, start_new_session=True, **options)
+        return subprocess.Popen([ENTER, self.root, *words], stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=hear_interrupts,
+                                **options)
 
     def run(self, script, timeout):
         """(status, output) of a shell script inside."""

@@ -30,8 +30,10 @@ class Run:
         self.log = tempfile.NamedTemporaryFile("r", suffix=".log")
         self.began = time.monotonic()
         with open(self.log.name, "w") as out:
+            # A test that was started in the background ignores Ctrl-C, and so would all that it starts.
             self.process = subprocess.Popen([os.path.join(ROOT, "ops", "up"), "--data", data, "--port", str(port), *options],
-                                            stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True)
+                                            stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True,
+                                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
     def text(self):
         self.log.seek(0)
