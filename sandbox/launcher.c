@@ -1,10 +1,8 @@
 #include "sandbox/launcher.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -22,14 +20,15 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
+#include "runtime/base/listen.h"
 #include "runtime/base/log.h"
 #include "runtime/base/memory.h"
 #include "runtime/wire/message.h"
+#include "sandbox/doctor.h"
 
 enum {
     LAUNCHER_STOP_MS = 10000,  /* running calls get this long to finish */
     LAUNCHER_STOP_SLACK_MS = 2000,
-    LAUNCHER_BACKLOG = 4096,
     LAUNCHER_POLL_SLOTS = 1 + 2 * LAUNCHER_CHILDREN + LAUNCHER_CAGES,
 };
 
@@ -57,8 +56,8 @@ static void launcher_choose_user(struct launcher *launcher)
     launcher->gid = getegid();
     if (!launcher->root)
         return;
-    struct passwd *entry = getpwnam(launcher->options.values[OPTION_USER]);
-    uid_t base = (uid_t)strtoul(launcher->options.values[OPTION_WORKER_UID_BASE], NULL, 10);
+    struct passwd *entry = getpwnam(launcher->settings.values[SETTING_USER]);
+    uid_t base = (uid_t)strtoul(launcher->settings.values[SETTING_WORKER_UID_BASE], NULL, 10);
     launcher->uid = entry && entry->pw_uid != 0 ? entry->pw_uid : base - 1;
     launcher->gid = entry && entry->pw_uid != 0 ? entry->pw_gid : base - 1;
 }
@@ -104,7 +103,7 @@ static int launcher_check_reach(const struct launcher *launcher)
 static int launcher_prepare_data(struct launcher *launcher)
 {
     static const char *const folders[] = {"/repos", "/bundles", "/files", "/tmp"};
-    const char *wanted = launcher->options.values[OPTION_DATA];
+    const char *wanted = launcher->settings.values[SETTING_DATA];
 
     if (mkdir(wanted, 0700) < 0 && errno != EEXIST)
         return launcher_say(wanted);
@@ -118,68 +117,34 @@ static int launcher_prepare_data(struct launcher *launcher)
     return 0;
 }
 
-static int launcher_bind(int family, const void *address, uint16_t port)
-{
-    struct sockaddr_in six_less = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    FD_AUTO int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1, result;
-
-    if (fd < 0)
-        return ERROR_UNSUPPORTED;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (family == AF_INET6) {
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-        memcpy(&six.sin6_addr, address, sizeof six.sin6_addr);
-        result = bind(fd, (struct sockaddr *)&six, sizeof six);
-    } else {
-        memcpy(&six_less.sin_addr, address, sizeof six_less.sin_addr);
-        result = bind(fd, (struct sockaddr *)&six_less, sizeof six_less);
-    }
-    if (result < 0 || listen(fd, LAUNCHER_BACKLOG) < 0)
-        return ERROR_SYSTEM;
-    return fd_steal(&fd);
-}
-
-static bool launcher_is_local(const struct launcher *launcher)
-{
-    return strcmp(launcher->options.values[OPTION_HOST], "localhost") == 0;
-}
-
-/* One IPv4 and, where the machine has it, one IPv6 listener. */
+/* One IPv4 and, where the machine has it, one IPv6 listener; or the one that --listen names. */
 static int launcher_listen(struct launcher *launcher)
 {
-    const char *wanted = launcher->options.values[OPTION_LISTEN];
-    uint16_t port = (uint16_t)strtoul(launcher->options.values[OPTION_PORT], NULL, 10);
-    struct in_addr four = {htonl(launcher_is_local(launcher) ? INADDR_LOOPBACK : INADDR_ANY)};
-    struct in6_addr six = launcher_is_local(launcher) ? in6addr_loopback : in6addr_any;
-    bool use_four = !*wanted || inet_pton(AF_INET, wanted, &four) == 1;
-    bool use_six = !*wanted || (!use_four && inet_pton(AF_INET6, wanted, &six) == 1);
+    const char *wanted = launcher->settings.values[SETTING_LISTEN];
+    uint16_t port = (uint16_t)strtoul(launcher->settings.values[SETTING_PORT], NULL, 10);
+    bool local = strcmp(launcher->settings.values[SETTING_HOST], "localhost") == 0;
 
-    launcher->listeners[0] = launcher->listeners[1] = -1;
-    if (!use_four && !use_six) {
+    launcher->listeners[0] = listen_tcp(*wanted ? wanted : local ? "127.0.0.1" : "0.0.0.0", port);
+    launcher->listeners[1] = *wanted ? -1 : listen_tcp(local ? "::1" : "::", port);
+    if (launcher->listeners[0] >= 0)
+        return 0;
+    if (launcher->listeners[0] == ERROR_INVALID)
         fprintf(stderr, "vitrine serve: --listen takes an IPv4 or IPv6 address, not \"%s\"\n", wanted);
-        return ERROR_INVALID;
-    }
-    if (use_four && (launcher->listeners[0] = launcher_bind(AF_INET, &four, port)) < 0) {
+    else
         fprintf(stderr, "vitrine serve: cannot listen on port %u: %s (choose another with --port)\n", port,
                 strerror(errno));
-        return ERROR_SYSTEM;
-    }
-    if (use_six && (launcher->listeners[1] = launcher_bind(AF_INET6, &six, port)) < 0 && !use_four)
-        return launcher_say("cannot listen");
-    return 0;
+    return ERROR_SYSTEM;
 }
 
 static void launcher_write_site_url(struct launcher *launcher)
 {
-    const char *given = launcher->options.values[OPTION_SITE_URL];
+    const char *given = launcher->settings.values[SETTING_SITE_URL];
 
     if (*given)
         snprintf(launcher->site_url, sizeof launcher->site_url, "%s", given);
     else
-        snprintf(launcher->site_url, sizeof launcher->site_url, "http://%s:%s", launcher->options.values[OPTION_HOST],
-                 launcher->options.values[OPTION_PORT]);
+        snprintf(launcher->site_url, sizeof launcher->site_url, "http://%s:%s", launcher->settings.values[SETTING_HOST],
+                 launcher->settings.values[SETTING_PORT]);
 }
 
 static int launcher_signals(struct launcher *launcher)
@@ -357,10 +322,14 @@ static int launcher_run(struct launcher *launcher)
 int launcher_main(int argc, char **argv)
 {
     static struct launcher launcher; /* large: kept off the stack */
-    int result = options_parse(&launcher.options, argc - 2, argv + 2);
+    int result = settings_parse(&launcher.settings, argc - 2, argv + 2);
 
     if (result != 0)
         return result < 0 ? 2 : 0;
+    if (!doctor_check(&launcher.settings))
+        return 1;
+    cgroup_init(&launcher.cgroup, launcher.settings.values[SETTING_CGROUPS]);
+    log_info("%s", launcher.cgroup.words);
     launcher_choose_user(&launcher);
     if (launcher_signals(&launcher) < 0)
         return launcher_say("signals"), 1;
@@ -370,9 +339,7 @@ int launcher_main(int argc, char **argv)
     launcher_write_site_url(&launcher);
     if (launcher_prepare_data(&launcher) < 0 || launcher_listen(&launcher) < 0)
         return 1;
-    if (launcher.root)
-        log_info("started as root: services run as user %u, demo workers each as their own", launcher.uid);
-    else
-        log_info("started as an ordinary user: workers share one user id and are kept apart by namespaces");
-    return launcher_run(&launcher);
+    result = launcher_run(&launcher);
+    cgroup_release(&launcher.cgroup);
+    return result;
 }

@@ -15,8 +15,9 @@
 #include <sys/types.h>
 
 #include "runtime/wire/channel.h"
-#include "sandbox/options.h"
-#include "sandbox/place.h"
+#include "sandbox/cgroup.h"
+#include "runtime/base/settings.h"
+#include "runtime/base/place.h"
 
 enum { LAUNCHER_CHILDREN = 4, LAUNCHER_CAGES = 64, LAUNCHER_LISTENERS = 2 };
 
@@ -51,7 +52,8 @@ struct launcher_cage {
 };
 
 struct launcher {
-    struct options options;
+    struct settings settings;
+    struct cgroup cgroup;        /* of all demos: the zygote enters it */
     char data[PLACE_PATH_BYTES]; /* absolute */
     char site_url[512];
     uid_t uid;                   /* of store, gateway and backend when root */

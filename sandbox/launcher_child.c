@@ -82,6 +82,8 @@ static _Noreturn void child_exec(const struct launcher *launcher, const struct l
         (setgroups(0, NULL) < 0 || setresgid(launcher->gid, launcher->gid, launcher->gid) < 0 ||
          setresuid(launcher->uid, launcher->uid, launcher->uid) < 0))
         _exit(126);
+    if (kind->role == ROLE_ZYGOTE && cgroup_enter(&launcher->cgroup) < 0)
+        _exit(126);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         _exit(126);
     child_environment(environment, MEMORY_COUNT(environment));
@@ -132,12 +134,12 @@ static void child_configure(struct launcher *launcher, struct launcher_child *ch
     char share[PLACE_PATH_BYTES] = "";
     struct message_launcher_config config;
 
-    for (int i = 0; i < OPTION_COUNT; i++) {
-        const char *value = launcher->options.values[i];
-        config = (struct message_launcher_config){text_from(options_key(i)), text_from(value)};
-        if (i == OPTION_DATA)
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        const char *value = launcher->settings.values[i];
+        config = (struct message_launcher_config){text_from(settings_key(i)), text_from(value)};
+        if (i == SETTING_DATA)
             config.value = text_from(launcher->data);
-        if (i == OPTION_SITE_URL)
+        if (i == SETTING_SITE_URL)
             config.value = text_from(launcher->site_url);
         channel_send_launcher_config(&child->channel, 0, &config);
     }

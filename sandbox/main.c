@@ -5,14 +5,16 @@
 
 #include "runtime/base/log.h"
 #include "runtime/base/memory.h"
+#include "sandbox/doctor.h"
 #include "sandbox/launcher.h"
-#include "sandbox/place.h"
+#include "runtime/base/place.h"
 
 static int command_help(int argc, char **argv)
 {
     (void)argc, (void)argv;
     fputs("usage: vitrine COMMAND\n\n"
           "  serve --data DIR …    run the platform (see vitrine serve --help)\n"
+          "  doctor                say how strong the sandbox is on this machine\n"
           "  check DIR             check a demo's folder exactly as a push would\n"
           "  user, token, status … administer a running platform (see vitrine COMMAND --help)\n"
           "  version               print the version\n",
@@ -48,7 +50,7 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"serve", launcher_main}, {"check", command_check}, {"help", command_help},
+    {"serve", launcher_main}, {"check", command_check}, {"doctor", doctor_main}, {"help", command_help},
     {"--help", command_help}, {"-h", command_help},     {"version", command_version}, {"--version", command_version},
 };
 

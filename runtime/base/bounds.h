@@ -100,6 +100,9 @@
 #define BOUNDS_CLOSE_LINGER_MS 500
 #define BOUNDS_CLOSE_FALLBACK_MS 2000
 #define BOUNDS_WORKER_IDLE_MS 300000            /* env */
+#define BOUNDS_DEMOS_MEMORY_PERCENT 75          /* of the machine's, all demos together, where control groups are */
+#define BOUNDS_DEMOS_PROCESSES 8192             /* the same: workers, and the zygotes that make them */
+#define BOUNDS_DEMOS_CPU_WEIGHT 50              /* the same, against 100 of the services */
 #define BOUNDS_POOL_WORKERS 4                   /* env; locked processes that wait for a demo */
 #define BOUNDS_POOL_REFILL_MS 10                /* after a wake, and between two of them */
 #define BOUNDS_WORKERS 4096                     /* env */

@@ -44,6 +44,7 @@ struct zygote {
     struct channel control, gateway;
     bool has_gateway, started, stopping;
     uid_t uid_base;
+    enum lockdown_mode floor; /* the weakest sandbox that the operator takes */
     int signal_fd;
     struct lockdown_zygote lockdown;
     struct state state;
@@ -172,7 +173,10 @@ static void zygote_fork(struct zygote *zygote, uint32_t slot, int bundle_fd, con
         return;
     }
     struct clone_args arguments = {
-        .flags = CLONE_NEWPID | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD};
+        .flags = CLONE_PIDFD | (zygote->lockdown.mode == LOCKDOWN_MODE_C ? 0 : CLONE_NEWPID),
+        .pidfd = (uint64_t)(uintptr_t)&pidfd,
+        .exit_signal = SIGCHLD,
+    };
     pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
     if (pid == 0)
         zygote_become_worker(zygote, slot, bundle_fd, fds);
@@ -268,9 +272,12 @@ static void zygote_drop_gateway(struct zygote *zygote)
 
 /* -- the launcher's side -- */
 
-/* Of its privileges the zygote keeps what making a PID namespace, changing a worker's user and killing it take. */
-static int zygote_keep_capabilities(void)
+/* Of its privileges the zygote keeps what making a PID namespace, changing a worker's user and killing it take. An
+ * ordinary user without namespaces has none to keep. */
+static int zygote_keep_capabilities(const struct lockdown_zygote *lockdown)
 {
+    if (lockdown->mode == LOCKDOWN_MODE_C && !lockdown->root)
+        return lockdown_drop_capabilities();
     static const cap_value_t kept[] = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_KILL};
     cap_t set = cap_init();
     int result = set && cap_set_flag(set, CAP_PERMITTED, MEMORY_COUNT(kept), kept, CAP_SET) == 0 &&
@@ -298,9 +305,9 @@ static int zygote_filter(void)
 
 static void zygote_start(struct zygote *zygote)
 {
-    int result = lockdown_zygote_init(&zygote->lockdown, zygote->uid_base);
+    int result = lockdown_zygote_init(&zygote->lockdown, zygote->uid_base, zygote->floor);
 
-    if (result == 0 && zygote_keep_capabilities() < 0) {
+    if (result == 0 && zygote_keep_capabilities(&zygote->lockdown) < 0) {
         zygote->lockdown.trouble = "dropping capabilities";
         result = ERROR_SYSTEM;
     }
@@ -322,9 +329,12 @@ static void zygote_config(struct zygote *zygote, struct message_in *in)
     struct message_launcher_config config;
     uint64_t base;
 
-    if (message_launcher_config_unpack(&config, in->body) == 0 && text_equal(config.key, TEXT("worker_uid_base")) &&
-        text_to_u64(config.value, &base) == 0)
+    if (message_launcher_config_unpack(&config, in->body) < 0)
+        return;
+    if (text_equal(config.key, TEXT("worker_uid_base")) && text_to_u64(config.value, &base) == 0)
         zygote->uid_base = (uid_t)base;
+    else if (text_equal(config.key, TEXT("sandbox_floor")) && text_equal(config.value, TEXT("C")))
+        zygote->floor = LOCKDOWN_MODE_C;
 }
 
 static void zygote_take_gateway(struct zygote *zygote, struct message_in *in)

@@ -127,8 +127,11 @@ static int step_capabilities(const struct lockdown_worker *worker)
 /* After the change of credentials, which clears it. */
 static int step_parent(const struct lockdown_worker *worker)
 {
-    (void)worker;
-    return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 ? 0 : ERROR_SYSTEM;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return ERROR_SYSTEM;
+    /* A zygote that died before this line sends nothing. Inside a PID namespace the parent's number is always 0, and
+     * the end of file on the session socket is the only other sign. */
+    return worker->zygote->mode != LOCKDOWN_MODE_C || getppid() == worker->zygote->pid ? 0 : ERROR_SYSTEM;
 }
 
 static int step_landlock(const struct lockdown_worker *worker)
@@ -202,7 +205,6 @@ static int zygote_empty_root(void)
 
 static int zygote_namespaces(struct lockdown_zygote *zygote)
 {
-    zygote->root = geteuid() == 0;
     zygote->trouble =
         "user namespaces (as an ordinary user the sandbox needs them: kernel.unprivileged_userns_clone, AppArmor)";
     if (!zygote->root && zygote_user_namespace() < 0)
@@ -215,15 +217,26 @@ static int zygote_namespaces(struct lockdown_zygote *zygote)
     return zygote_empty_root();
 }
 
-int lockdown_zygote_init(struct lockdown_zygote *zygote, uid_t uid_base)
+int lockdown_zygote_init(struct lockdown_zygote *zygote, uid_t uid_base, enum lockdown_mode floor)
 {
-    *zygote = (struct lockdown_zygote){.uid_base = uid_base, .ruleset_fd = -1};
+    const char *missing = NULL;
+
+    *zygote = (struct lockdown_zygote){.uid_base = uid_base, .ruleset_fd = -1, .pid = getpid()};
+    zygote->root = geteuid() == 0;
+    zygote->mode = zygote->root ? LOCKDOWN_MODE_A : LOCKDOWN_MODE_B;
     zygote->trouble = "/dev/null"; /* opened while there still are files */
     zygote->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (zygote->null_fd < 0 || zygote_namespaces(zygote) < 0)
+    if (zygote->null_fd < 0)
         return ERROR_SYSTEM;
+    if (zygote_namespaces(zygote) < 0) {
+        zygote->mode = LOCKDOWN_MODE_C;
+        if (floor < LOCKDOWN_MODE_C)
+            return ERROR_SYSTEM;
+        missing = zygote->trouble;
+    }
+    /* Without namespaces we may lack the right to; then no_new_privs alone keeps the set from ever being used. */
     zygote->trouble = "the capability bounding set";
-    if (lockdown_drop_bounding_set() < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+    if ((lockdown_drop_bounding_set() < 0 && zygote->mode != LOCKDOWN_MODE_C) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return ERROR_SYSTEM;
     zygote->trouble = "Landlock (Linux 5.13 or later with landlock among its security modules)";
@@ -235,7 +248,7 @@ int lockdown_zygote_init(struct lockdown_zygote *zygote, uid_t uid_base)
     if (result == 0)
         result = lockdown_filter_build(&zygote->pool_filter, LOCKDOWN_PROFILE_POOL);
     if (result == 0)
-        zygote->trouble = NULL;
+        zygote->trouble = missing;
     return result;
 }
 

@@ -60,9 +60,29 @@ struct lockdown_filter {
     unsigned short length;
 };
 
+/* How much of the sandbox a machine offers, best first; found by trying, never by looking. */
+#define LOCKDOWN_MODES(X)                                                                                       \
+    X(LOCKDOWN_MODE_A, "A", "everything: namespaces, a user of its own for each demo, Landlock, system-call filter") \
+    X(LOCKDOWN_MODE_B, "B", "all but users: demos share one user id, and are apart by PID namespaces and Landlock")  \
+    X(LOCKDOWN_MODE_C, "C", "no namespaces: demos see each other's process ids; Landlock, filter and limits hold")   \
+    X(LOCKDOWN_MODE_D, "D", "no Landlock or no system-call filter: no demo runs here")
+
+enum lockdown_mode {
+#define X(name, letter, words) name,
+    LOCKDOWN_MODES(X)
+#undef X
+};
+/* "A" to "D", and what it means (static storage). */
+const char *lockdown_mode_letter(enum lockdown_mode mode);
+const char *lockdown_mode_words(enum lockdown_mode mode);
+/* Tries it all out in a child process. In a mode below A `*ret_trouble` says which layer failed (static storage). */
+enum lockdown_mode lockdown_mode_probe(uid_t uid_base, const char **ret_trouble);
+
 /* What the zygote prepares once and each worker uses. */
 struct lockdown_zygote {
+    enum lockdown_mode mode;
     bool root;             /* per-worker uids are possible */
+    pid_t pid;             /* mode C: whose child a worker must be when it arms its parent-death signal */
     uid_t uid_base;        /* first worker uid (root mode) */
     int ruleset_fd;        /* Landlock ruleset: nothing allowed */
     int null_fd;           /* /dev/null, which every worker gets as descriptors 0 to 2 */
@@ -73,8 +93,9 @@ struct lockdown_zygote {
 
 /* Enters empty user/mount/net/ipc/uts/cgroup namespaces with an empty read-only root, empties the bounding set,
  * sets no_new_privs, builds the worker's Landlock ruleset and filter. The caller must be single-threaded and hold
- * no directory descriptor. 0, or ERROR_SYSTEM / ERROR_UNSUPPORTED with zygote->trouble set and errno kept. */
-int lockdown_zygote_init(struct lockdown_zygote *zygote, uid_t uid_base);
+ * no directory descriptor. Where namespaces cannot be had and `floor` is C it goes on without, zygote->mode and
+ * zygote->trouble say so. 0, or ERROR_SYSTEM / ERROR_UNSUPPORTED with zygote->trouble set and errno kept. */
+int lockdown_zygote_init(struct lockdown_zygote *zygote, uid_t uid_base, enum lockdown_mode floor);
 
 struct lockdown_worker {
     const struct lockdown_zygote *zygote;

@@ -1,6 +1,6 @@
 /* Where the installed programs and shared files are: beside this program, found through /proc/self/exe. */
-#ifndef SANDBOX_PLACE_H
-#define SANDBOX_PLACE_H
+#ifndef RUNTIME_BASE_PLACE_H
+#define RUNTIME_BASE_PLACE_H
 
 enum { PLACE_PATH_BYTES = 4096 };
 
