@@ -37,6 +37,8 @@ static void split_name(struct change *change)
 }
 
 /* 0, or it was answered. */
+/* Clients say the owner in one of two ways, or not at all: then it is whoever asks. Without a type it is a model, as
+ * the Hub has it. */
 static int read_change(struct request *request, struct text body, struct change *change)
 {
     *change = (struct change){0};
@@ -60,6 +62,7 @@ static int read_change(struct request *request, struct text body, struct change 
     return 0;
 }
 
+/* Before the body is read: a stranger cannot make the store collect a megabyte. */
 static bool may_change(struct request *request)
 {
     const struct identity *identity = &request->identity;
@@ -79,6 +82,8 @@ static bool is_private(const struct json *json)
            json_equals(json_get(json, &json->nodes[0], "visibility"), "private");
 }
 
+/* A name that is taken is 409 with the address that is there: clients that were told "it may exist" read it from
+ * here. */
 static void answer_created(struct request *request, int result, const struct repository *repository, const char *reason)
 {
     static const struct {
@@ -105,6 +110,7 @@ static void answer_created(struct request *request, int result, const struct rep
     request_json(request, status, &body);
 }
 
+/* The first push makes a repository by itself; this is for clients that create first and commit afterwards. */
 static void create(void *context, struct http_exchange *exchange, struct text body)
 {
     struct request *request = context;
@@ -141,6 +147,7 @@ void api_create(struct request *request)
         http_exchange_collect(request->exchange, BOUNDS_API_BODY_BYTES, create, request);
 }
 
+/* The same checks as for any change of a repository, on the one that the body names instead of the path. */
 static void delete(void *context, struct http_exchange *exchange, struct text body)
 {
     struct request *request = context;

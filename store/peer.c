@@ -1,3 +1,12 @@
+/* What gateway, inference backend and launcher say, as tables of handlers.
+ *
+ * A peer may die and come back at any time (peer_attach replaces its channel), so nothing here waits for an answer: a
+ * question of ours is a number in store->questions with what to do when the answer comes, and a peer that goes away
+ * has its questions answered with a failure. Which messages a peer may send at all is checked by the channel from the
+ * message table; a body that does not unpack is ignored here, because the channel has already dropped a hostile peer.
+ *
+ * The gateway's questions are answered in the same turn of the loop. Only file_begin … file_end keep something
+ * between messages: a half-written file in store->writers, abandoned when the gateway goes. */
 #include "store/peer.h"
 
 #include <stdlib.h>
@@ -21,6 +30,7 @@ struct peer_question {
     void *context;
 };
 
+/* On the wire an error is its number without the sign; 0 is good. */
 static uint32_t positive(int result)
 {
     return (uint32_t)-result;
@@ -48,6 +58,8 @@ static void write_embedding(const struct json *card, struct buffer *out)
     buffer_byte(out, '}');
 }
 
+/* What the gateway needs beside the release: the stage, who may see it, who may frame it, which headers it adds. The
+ * card is a stranger's text: only members of the right type are passed on, and the gateway checks their values. */
 static void write_settings(struct store *store, const struct repository *repository, struct text card_json,
                            struct buffer *out)
 {
@@ -85,6 +97,7 @@ static int find_label(struct store *store, struct text label, struct repository 
     return repository_find_subdomain(&store->database, text_head(label, label.length - 9), ret_repository);
 }
 
+/* The three ways to name a demo: by host label, by owner/name, by id. */
 static int find_demo(struct store *store, const struct message_demo_lookup *lookup, struct repository *ret_repository,
                      struct text *ret_commit)
 {
@@ -123,6 +136,7 @@ static void read_card(struct store *store, int64_t release_id, struct buffer *ou
         buffer_string(out, "{}");
 }
 
+/* Answered also when nothing is live: owner, name and stage let the gateway say what is wrong, and where. */
 static void on_demo_lookup(struct store *store, struct message_in *in)
 {
     struct message_demo_lookup lookup;
@@ -155,6 +169,7 @@ static void on_demo_lookup(struct store *store, struct message_in *in)
     channel_send_demo_found(store->gateway, 0, &found);
 }
 
+/* The descriptor is the only way to a release's bytes: the gateway cannot open files. */
 static void on_bundle_open(struct store *store, struct message_in *in)
 {
     struct message_bundle_open open;
@@ -205,6 +220,7 @@ static void on_log_append(struct store *store, struct message_in *in)
 
 /* -- state -- */
 
+/* No answer: the gateway keeps its own copy and saves the newest state again. */
 static void on_state_save(struct store *store, struct message_in *in)
 {
     struct message_state_save message;
@@ -225,6 +241,7 @@ static void on_state_load(struct store *store, struct message_in *in)
 
 /* -- files -- */
 
+/* A handle of another demo or session looks like one that never was. */
 static void on_file_open(struct store *store, struct message_in *in)
 {
     struct message_file_open message;
@@ -271,6 +288,7 @@ static void on_file_begin(struct store *store, struct message_in *in)
     writer_free(map_set_u64(&store->writers, message.request, writer));
 }
 
+/* The first failure is answered and ends the writing; pieces that are still on their way find no writer and vanish. */
 static void on_file_append(struct store *store, struct message_in *in)
 {
     struct message_file_append message;
@@ -321,6 +339,8 @@ static void (*const gateway_handlers[MESSAGE_COUNT])(struct store *, struct mess
 
 /* -- models -- */
 
+/* Whether a model is private is not asked here, because the message does not say in whose name it is opened: any demo
+ * that knows the name of a private model can have it run, none can read it. */
 static void on_model_open(struct store *store, struct message_in *in)
 {
     struct message_model_open open;
@@ -361,6 +381,7 @@ static void (*const infer_handlers[MESSAGE_COUNT])(struct store *, struct messag
     [MESSAGE_model_tried] = on_model_tried,
 };
 
+/* The answer comes to publish_tried(), also when the backend dies meanwhile (infer_closed). */
 uint32_t peer_try_model(struct store *store, struct text name, int bundle_fd, struct publish *publish)
 {
     BUFFER_AUTO struct buffer body = BUFFER_EMPTY;

@@ -1,3 +1,9 @@
+/* Releases: rows that say which bundle belongs to which commit, and which of them is live.
+ *
+ * pending → live → old is the life of a row. Bundles are shared: two releases with equal trees, also of different
+ * repositories, have one file, so a bundle goes only when no row names it any more. The order of a publish is fixed
+ * by what a crash may leave: bundle on disk, row pending, git moves the ref, row live. Whatever is missing at the
+ * next start, release_reconcile() decides by asking git: main is at the row's commit, or the row never counted. */
 #include "store/release.h"
 
 #include <string.h>
@@ -87,6 +93,8 @@ static char *card_text(const struct json *card, const char *name)
     return json_string_copy(json_get(card, &card->nodes[0], name));
 }
 
+/* What listings show of a repository is copied out of the live release's card, so that they need not open it. Going
+ * live also clears what the last refused push had left as stage. */
 static int give_card(struct database *database, int64_t repository_id, struct text card_json)
 {
     struct json card;
@@ -113,6 +121,7 @@ static int give_card(struct database *database, int64_t repository_id, struct te
     return result < 0 ? result : 0;
 }
 
+/* First the old one goes: a unique index allows one live release of a repository at a time. */
 static int swap_live(struct database *database, int64_t id, int64_t repository_id)
 {
     int result = database_run(database, "UPDATE releases SET state = 'old' WHERE repository_id = ? AND state = 'live'",
@@ -166,6 +175,7 @@ void release_drop(struct database *database, const struct vault *vault, int64_t 
         release_remove_unused(database, vault, text_from(release.digest));
 }
 
+/* At most 64 at a time: normally it is one, and whatever is left goes with the next push. */
 void release_prune(struct database *database, const struct vault *vault, int64_t repository_id)
 {
     int64_t ids[64];
@@ -196,6 +206,8 @@ void release_drop_all(struct database *database, const struct vault *vault, int6
 /* -- after a crash -- */
 
 /* 1 when it went live, 0 when it was dropped, or an error. */
+/* An error that is not "no such row" leaves the row pending, and the store does not start: guessing could lose a
+ * push. */
 static int reconcile_one(struct database *database, const struct vault *vault, const char *data, int64_t id)
 {
     struct release release;
@@ -219,6 +231,7 @@ struct sweep {
     const struct vault *vault;
 };
 
+/* Bundles that no row names: a crash between the rename and the row. */
 static void sweep_bundle(void *context, struct text digest)
 {
     struct sweep *sweep = context;

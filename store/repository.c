@@ -1,3 +1,9 @@
+/* Repositories: a row each, and a bare git repository named by the row's id.
+ *
+ * Paths are made of the id alone; names never touch the file system, so a rename would be one row and no name can be
+ * a path. The folder is made inside the transaction that inserts the row: when either fails, neither is there (a
+ * folder that a crash left is emptied when its id is used, which AUTOINCREMENT makes the only time). Deleting is the
+ * row first, then a rename into trash/, emptied by a job: a large repository does not hold up the loop. */
 #include "store/repository.h"
 
 #include <errno.h>
@@ -14,6 +20,7 @@
 #include "runtime/base/random.h"
 #include "store/names.h"
 
+/* The two questions that every handler asks; who asks is an account, never a name from the request. */
 bool repository_may_write(const struct repository *repository, const struct account *account)
 {
     return account->id != 0 && (account->id == repository->account_id || account->admin);
@@ -36,6 +43,7 @@ static void copy_name(char *target, struct text name)
     memcpy(target, name.data, name.length);
 }
 
+/* Joined with its owner, because nobody wants the one without the other's name. */
 static int repository_read(struct database_query *query, struct repository *ret_repository)
 {
     int result = database_query_step(query);
@@ -107,6 +115,7 @@ static void repository_path(struct buffer *out, const char *data, int64_t id)
     buffer_format(out, "%s/repos/%lld.git", data, (long long)id);
 }
 
+/* No template, no hooks, no configuration of this machine: what git must know comes with each cage's environment. */
 static int make_bare(const char *path)
 {
     remove_tree(path); /* only what a crash before the row's commit left can be there */
@@ -125,6 +134,7 @@ static int make_bare(const char *path)
     return 0;
 }
 
+/* Two names can become one host name ("a.b" and "a-b"); the one that comes second is told so. */
 static int insert_row(struct database *database, const struct repository *wanted, int64_t *ret_id,
                       const char **ret_reason)
 {
@@ -147,6 +157,7 @@ static int insert_row(struct database *database, const struct repository *wanted
     return result < 0 ? result : 0;
 }
 
+/* What can be said before anything is written. */
 static int repository_check(struct database *database, const struct repository *wanted, const char **ret_reason)
 {
     struct repository other;
@@ -218,6 +229,7 @@ void repository_empty_trash(const char *data)
         log_warning("cannot make %s: %s", path.data, strerror(errno));
 }
 
+/* Reads git's own files and not the database: after a push, and after a crash, git is the one that knows. */
 int repository_head(const char *data, int64_t id, char ret_commit[41])
 {
     BUFFER_AUTO struct buffer path = BUFFER_EMPTY;

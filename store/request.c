@@ -1,3 +1,13 @@
+/* A request: who asks, and how the answer is put.
+ *
+ * Identity is settled once, before any handler: an Authorization header counts alone (also when it is wrong: a cookie
+ * beside it is not looked at), else the site's cookie. A credential that is shown and not valid is remembered,
+ * because the API must then say 401 and not pretend that nobody asked. The admin socket needs none, its mode is the
+ * credential.
+ *
+ * A request outlives its answer until the end of the turn (request_free_finished), so that a handler may go on
+ * looking at it after answering; its `exchange` is NULL from then on, which makes a second answer a crash and not a
+ * mix-up. */
 #include "store/request.h"
 
 #include <stdio.h>
@@ -14,6 +24,7 @@ const struct text request_no_store = {"Cache-Control: no-store\r\n", 25};
 
 /* -- who asks -- */
 
+/* Reading is all that a token of role "read" can do; request_writable() and its like look at identity.write. */
 static void take_token(struct request *request, struct text token, enum request_credential credential)
 {
     struct database *database = &request->store->database;
@@ -48,6 +59,7 @@ struct text request_cookie(const struct request *request, const char *name)
     return (struct text){0};
 }
 
+/* Behind TLS only the __Host- cookie counts: no subdomain (where strangers' demos live) can set one of that name. */
 static void take_cookie(struct request *request)
 {
     struct text secret =
@@ -73,6 +85,7 @@ static void identify(struct request *request)
         take_cookie(request);
 }
 
+/* The gateway says under which address it was called; without its word the configured one counts. */
 bool request_is_secure(const struct request *request)
 {
     struct text origin = http_exchange_header(request->exchange, "x-vitrine-origin");
@@ -142,6 +155,7 @@ void request_html(struct request *request, int status, const struct buffer *body
     reply(request, status, "text/html; charset=utf-8", body);
 }
 
+/* Only to a path of this site: anything else, an address a visitor sent along for example, becomes "/". */
 void request_redirect(struct request *request, int status, const char *location)
 {
     BUFFER_AUTO struct buffer headers = BUFFER_EMPTY;
@@ -173,6 +187,7 @@ static void error_json(struct request *request, int status, const char *code, co
     http_reply(exchange, status, buffer_view(&headers), buffer_view(&body));
 }
 
+/* git shows the body of a refusal only when it is text/plain. */
 static void error_plain(struct request *request, int status, const char *sentence)
 {
     BUFFER_AUTO struct buffer body = BUFFER_EMPTY;
@@ -224,6 +239,7 @@ void request_error(struct request *request, int status, const char *code, const 
         error_page(request, status, sentence);
 }
 
+/* What may not be seen and what is not there are told alike; only a wrong token is worth a different word. */
 void request_not_found(struct request *request)
 {
     if (request->api && request->bad_credential)
@@ -267,6 +283,8 @@ int request_repository(struct request *request, struct repository *ret_repositor
     return ERROR_NOT_FOUND;
 }
 
+/* The order matters: whether a private repository exists is settled (as "not found") before anything is said about
+ * rights to it. */
 int request_writable(struct request *request, struct repository *ret_repository)
 {
     int result = request_repository(request, ret_repository);

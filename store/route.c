@@ -1,3 +1,9 @@
+/* Which address leads to which handler: four tables, tried from top to bottom.
+ *
+ * The kind of request decides on the table: the admin socket, a demo's own address (the gateway says so with a header
+ * that it strips from outside), else the site, and behind it models, whose addresses begin with a free name. Handlers
+ * check rights themselves; tests/proc/test_store_access.py asks each route as each kind of visitor, and fails when a
+ * route is added here without being added there. */
 #include "store/route.h"
 
 #include <string.h>
@@ -93,6 +99,8 @@ static struct text next_segment(struct text *rest)
     return text_cut(rest, '/');
 }
 
+/* Captured segments borrow request->path. A pattern without "*" must fit to its end; one with it takes the rest, also
+ * an empty one. */
 static bool segments_match(struct request *request, struct text pattern, struct text path)
 {
     while (pattern.length > 0) {
@@ -115,6 +123,7 @@ static bool segments_match(struct request *request, struct text pattern, struct 
 }
 
 /* 1 when a route was called, 0 when none fits the path, 405 when none fits the method. */
+/* A trailing slash makes no difference. 405 is remembered while later rows may still fit. */
 static int try_routes(struct request *request, const struct route *routes, size_t count)
 {
     unsigned method = HTTP_MASK(request->exchange->head.method);

@@ -1,3 +1,11 @@
+/* A README's HTML, made safe to stand in a page of the site itself.
+ *
+ * An allow-list in two tables (elements, attributes) and one pass over the text: what is read is never copied
+ * through, it is written anew from the tables. So there is no clever input to find, only names that are in the tables
+ * or not. Text keeps its entities, '<' and '>' outside of tags are escaped, every element that was opened is closed,
+ * and elements whose content is code for somebody (script, style, svg …) vanish with it. Addresses may be web, mail,
+ * or a path of the repository; whatever could hide a scheme (entities, control characters, back-slashes) makes the
+ * address unusable. */
 #include "store/sanitize.h"
 
 #include <ctype.h>
@@ -70,6 +78,7 @@ static bool is_number(struct text value)
     return value.length <= 5 && text_to_u64(value, &number) == 0;
 }
 
+/* The only class that passes, since it is how Markdown says what a block of code is written in. */
 static bool is_language(struct text value)
 {
     if (!text_starts(value, TEXT("language-")) || value.length > 40)
@@ -195,6 +204,7 @@ static bool is_tag_letter(char byte)
     return isalnum((unsigned char)byte) || byte == '-';
 }
 
+/* A quoted value ends at its quote, or at the end of everything; browsers agree on both. */
 static struct text cut_value(struct text *rest)
 {
     cut_while(rest, is_blank);
@@ -235,6 +245,7 @@ static void close_until(struct cleaner *cleaner, int depth)
         buffer_format(cleaner->out, "</%s>", cleaner->open[--cleaner->depth]->name);
 }
 
+/* Closes what stands between, as browsers do; an end tag without a beginning is dropped. */
 static void take_end_tag(struct cleaner *cleaner, struct text name)
 {
     const struct tag_rule *rule = find_rule(name);
@@ -260,6 +271,7 @@ static void swallow(struct cleaner *cleaner, const struct tag_rule *rule)
     text_cut(&cleaner->rest, '>');
 }
 
+/* Deeper than OPEN_DEPTH elements are dropped and their text stays: no input makes the stack grow. */
 static void take_start_tag(struct cleaner *cleaner, struct text name)
 {
     const struct tag_rule *rule = find_rule(name);

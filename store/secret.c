@@ -1,3 +1,5 @@
+/* Secrets are 256 random bits in hex and are kept as SHA-256. A slow hash would add nothing: there is no dictionary
+ * of random numbers, and each request with a token would pay for it. */
 #include "store/secret.h"
 
 #include <sodium.h>

@@ -1,3 +1,8 @@
+/* What the launcher configured, and the addresses that follow from it.
+ *
+ * All addresses that the store writes come from here, so that one place knows when demos have origins of their own:
+ * not when the site is reached by an IP address, which has no subdomains; then a demo's address is a path of the
+ * site. */
 #include "store/settings.h"
 
 #include <arpa/inet.h>
@@ -43,6 +48,7 @@ void settings_take(struct store_settings *settings, struct text key, struct text
     }
 }
 
+/* Fills in what may be left out; complains about what may not. */
 int settings_check(struct store_settings *settings)
 {
     if (settings->host == NULL)
@@ -89,6 +95,7 @@ bool settings_is_secure(const struct store_settings *settings)
     return strncmp(settings->site_url, "https://", 8) == 0;
 }
 
+/* False for IPv4 and IPv6 addresses. */
 bool settings_has_origins(const struct store_settings *settings)
 {
     unsigned char address[16];

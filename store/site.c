@@ -1,3 +1,9 @@
+/* The pages that show demos and models: gallery, a demo, a model.
+ *
+ * Each handler writes one JSON object and names a template, whose own
+ * comment says which members it reads. What a stranger wrote reaches a page in three ways: as a JSON text that the template escapes, as a colour
+ * that is checked against a list because it becomes a class name, and as a README that sanitize.c rewrote. Whether
+ * the viewer may write decides what is in the object, not what is hidden by the page. */
 #include "store/site.h"
 
 #include <string.h>
@@ -32,6 +38,7 @@ static void write_stage(const struct stage *stage, struct buffer *out)
     json_write_member(out, "stage_label", text_from(stage_label(stage->name)));
 }
 
+/* What a card of the gallery and the head of a demo's page have in common. */
 static void write_face(const struct listing_row *row, struct buffer *out)
 {
     BUFFER_AUTO struct buffer path = BUFFER_EMPTY;
@@ -219,6 +226,7 @@ static void write_trouble(struct request *request, const struct repository *repo
     buffer_byte(context, ']');
 }
 
+/* The frame of a demo without an origin of its own gets no allow-same-origin: it would be the site's origin. */
 static void write_urls(struct request *request, const struct repository *repository, struct buffer *context)
 {
     const struct store_settings *settings = &request->store->settings;
@@ -275,6 +283,7 @@ static void write_card(void *visited, const struct listing_row *row)
     pages_write_time(card->context, "updated", row->updated_ms);
 }
 
+/* Rewritten at each view and not when it was published: a better sanitizer covers what is live already. */
 static void write_readme(const struct content *content, const struct repository *repository, struct buffer *context)
 {
     BUFFER_AUTO struct buffer path = BUFFER_EMPTY;
@@ -287,6 +296,7 @@ static void write_readme(const struct content *content, const struct repository 
     json_write_member(context, "readme_html", buffer_view(&clean));
 }
 
+/* No worker is asked or woken: all of it is rows and the release's bundle. */
 void site_demo(struct request *request)
 {
     BUFFER_AUTO struct buffer context = BUFFER_EMPTY;

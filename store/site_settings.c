@@ -1,3 +1,8 @@
+/* The owner's pages: a demo's settings, its log, the account.
+ *
+ * Forms post to their own page and are answered with it, so there is no message to carry over a redirect. Every form
+ * is checked for where it came from (request_same_site) before its body is read. A demo's forms may also be sent with
+ * a token that may write; the account's only with a session, because a token must not be able to make tokens. */
 #include "store/site_settings.h"
 
 #include <stdlib.h>
@@ -86,6 +91,7 @@ static void show_demo(struct request *request, const struct repository *reposito
 typedef bool demo_action(struct request *request, struct repository *repository, struct text form,
                          struct outcome *outcome);
 
+/* `sql` is one of the constants below, with the value and the id as its parameters. */
 static bool set_column(struct request *request, struct repository *repository, const char *sql, bool value)
 {
     return database_run(&request->store->database, sql, "ii", (int64_t)value, repository->id) == 1;
@@ -153,6 +159,8 @@ static const struct {
     {"restart", resume},               {"release", make_live},   {"delete", delete},
 };
 
+/* The repository is looked up again, now with the right to write: the page may have been open for days. Everybody who
+ * caches the demo is told after each action, also after one that failed half-way. */
 static void take_demo_form(void *context, struct http_exchange *exchange, struct text form)
 {
     struct request *request = context;
@@ -281,6 +289,7 @@ static void show_account(struct request *request, const struct outcome *outcome,
     request_page(request, &page, &context);
 }
 
+/* Only one's own: the account is part of the condition. */
 static void revoke(struct request *request, struct text form, struct outcome *outcome)
 {
     MEMORY_AUTO char *id = form_value(form, "id");

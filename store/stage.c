@@ -1,3 +1,11 @@
+/* The stage of a demo, put together from three places.
+ *
+ *   the row           what the last publish left (NO_APP_FILE, CONFIG_ERROR, BUILD_ERROR, or '' for published)
+ *   the gateway       whether a worker runs, sleeps, died; kept in memory, forgotten with the gateway
+ *   store->publishing whether a push is being checked right now
+ *
+ * A refused push does not change what a demo is: with a live release behind it the demo runs, and `reason` tells its
+ * owner about the push. */
 #include "store/stage.h"
 
 #include <stdio.h>
@@ -24,6 +32,7 @@ static const struct {
     {"DELETING", "busy", "Being deleted"},
 };
 
+/* Unknown names end at the last row; stage_heard() uses that to refuse them. */
 static size_t stage_index(const char *name)
 {
     size_t index = 0;
@@ -101,6 +110,7 @@ static void store_stage_free(struct store_stage *stage)
     free(stage);
 }
 
+/* A stage that is not in the table is dropped: clients take an unknown word for an error. */
 void stage_heard(struct store *store, int64_t repository_id, struct text name, struct text reason)
 {
     MEMORY_AUTO char *copy = text_copy(name);

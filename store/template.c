@@ -1,3 +1,7 @@
+/* A small Mustache: {{name}} escaped, {{{name}}} as it is, {{#name}}…{{/name}} for lists and truths, {{^name}} for
+ * their absence. There is nothing to run in a template, and nothing in the data can become one: values are written,
+ * never read again. Names are looked up from the innermost list outwards. Templates are ours and checked at the
+ * start; a mistake in one is still an error code and not a crash. */
 #include "store/template.h"
 
 #include <string.h>
@@ -86,6 +90,7 @@ static const struct json_node *look_up(const struct scope *scope, struct text na
     return NULL;
 }
 
+/* What counts as true: an empty text, an empty list, null and false do not, 0 does. */
 static bool shows(const struct json_node *node)
 {
     if (node == NULL || node->type == JSON_NULL || node->type == JSON_FALSE)
@@ -95,6 +100,7 @@ static bool shows(const struct json_node *node)
     return node->type != JSON_STRING || node->raw.length > 2;
 }
 
+/* Numbers and the like are written as JSON has them. */
 static void write_value(const struct json_node *node, bool raw, struct buffer *out)
 {
     BUFFER_AUTO struct buffer value = BUFFER_EMPTY;

@@ -1,3 +1,7 @@
+/* Access tokens: "hf_" and 256 random bits, kept as SHA-256 and found through the index on it.
+ *
+ * Whoever holds a token is its account, for reading or for reading and writing; there is nothing finer. When a token
+ * was used is noted once an hour at most: reading must not cost a write. */
 #include "store/token.h"
 
 #include <string.h>
@@ -40,6 +44,7 @@ int token_create(struct database *database, int64_t account_id, struct text name
     return 0;
 }
 
+/* Anything that does not look like a token is refused before it is hashed. */
 int token_identify(struct database *database, struct text token, struct identity *ret_identity)
 {
     if (!text_starts(token, TEXT("hf_")) || token.length > BOUNDS_TOKEN_BYTES)
@@ -65,6 +70,7 @@ int token_identify(struct database *database, struct text token, struct identity
     return result;
 }
 
+/* The caller tells the gateway (store_announce_tokens), which may have cached whose token it was. */
 int token_revoke(struct database *database, int64_t account_id, struct text name)
 {
     int result = database_run(database, "DELETE FROM tokens WHERE account_id = ? AND name = ?", "it", account_id, name);

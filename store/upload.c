@@ -1,3 +1,9 @@
+/* Files coming in by POST and going out by GET, in the name of one demo.
+ *
+ * Only the gateway can say for which demo (x-vitrine-demo; it strips the header from outside), and it has checked
+ * whether the visitor may reach that demo. Here the handle decides: it is the capability. Bodies stream through
+ * multipart.c into files.c, so an upload's memory is a buffer, whatever its size. An upload that fails or is cut off
+ * leaves no file, except parts that were complete before: they have handles that nobody was told, and expire. */
 #include "store/upload.h"
 
 #include <stdlib.h>
@@ -25,6 +31,7 @@ struct upload {
     struct buffer id;     /* upload_id, for progress */
 };
 
+/* 0 when there is no such header; no repository has the id 0. */
 static int64_t demo_of(const struct request *request)
 {
     uint64_t id;
@@ -175,6 +182,7 @@ static void mapping_free(void *owner)
     free(mapping);
 }
 
+/* The name in its percent-encoded form only: no quoting to get wrong, and every browser reads it. */
 static void write_disposition(struct buffer *headers, struct text name, bool shown)
 {
     buffer_format(headers, "Content-Disposition: %s; filename*=UTF-8''", shown ? "inline" : "attachment");
@@ -182,6 +190,7 @@ static void write_disposition(struct buffer *headers, struct text name, bool sho
     buffer_string(headers, "\r\n");
 }
 
+/* Mapped and handed to the connection, which releases it when the last byte is out or the client is gone. */
 static void send_file(struct request *request, const struct files_entry *entry, int fd)
 {
     BUFFER_AUTO struct buffer headers = BUFFER_EMPTY;

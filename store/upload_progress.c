@@ -1,3 +1,8 @@
+/* Telling how far an upload is, to whoever knows its id.
+ *
+ * The id is chosen by the client and is no secret worth keeping: what is told is a file's name and sizes of pieces. A
+ * watcher usually comes before its upload; it is kept without an answer for WAIT_MS and told 404 when nothing begins.
+ */
 #include "store/upload_progress.h"
 
 #include <stdlib.h>
@@ -30,6 +35,7 @@ static void watcher_free(struct progress_watcher *watcher)
     free(watcher);
 }
 
+/* The answer starts with the upload, so that a 404 is still possible before. */
 static void watcher_begin(struct progress_watcher *watcher)
 {
     if (watcher->begun)
@@ -49,6 +55,7 @@ static void watcher_end(struct progress_watcher *watcher)
     watcher_free(watcher);
 }
 
+/* The exchange is taken away from the watcher first; answering it would call watcher_left() otherwise. */
 static void lost_patience(void *context)
 {
     struct progress_watcher *watcher = context;

@@ -1,3 +1,9 @@
+/* Bundles by their SHA-256, two hex digits to a folder.
+ *
+ * A bundle is written under a random name in incoming/, synced, renamed to its digest, and the folders are synced:
+ * when vault_keep() returns, it survives a power cut, and no half of one ever had a digest for a name. Names come
+ * from digests that are checked letter by letter (is_digest) and are opened relative to one descriptor, without
+ * following links. All of it is thread-safe, since nothing here has a state but two descriptors. */
 #include "store/vault.h"
 
 #include <dirent.h>
@@ -76,6 +82,7 @@ static int trouble(const char *what)
     return ERROR_SYSTEM;
 }
 
+/* Renaming over an equal bundle is harmless: same digest, same bytes, and readers keep the old file open. */
 int vault_keep(const struct vault *vault, int fd, const char *name, const char *digest)
 {
     char folder[3] = {digest[0], digest[1], 0};
@@ -111,6 +118,7 @@ static void digest_path(char path[DIGEST_DIGITS + 4], struct text digest)
     snprintf(path, DIGEST_DIGITS + 4, "%.2s/%.64s", digest.data, digest.data);
 }
 
+/* O_NONBLOCK: a FIFO that somebody put there must not hold the loop; fstat then refuses it. */
 int vault_open(const struct vault *vault, struct text digest)
 {
     char path[DIGEST_DIGITS + 4];

@@ -1,3 +1,8 @@
+/* `vitrine user|token|status|…`: words in, one request to the admin socket, lines out.
+ *
+ * Commands are rows of a table: words, how many plain arguments, which options, what to do. Exit status 0, 1 when the
+ * store refused (its sentence is printed as it came), 2 when the words made no sense. A password is read from
+ * standard input and never taken as an argument, since arguments can be read by everybody on the machine. */
 #include "store/ctl/command.h"
 
 #include <stdarg.h>

@@ -1,3 +1,7 @@
+/* The pre-receive hook inside the git cage: git's list of refs to the store, the store's sentences to the author.
+ *
+ * It decides nothing. Exit status 0 lets git move the refs, and is given only after the store said so; a store that
+ * dies, a channel that breaks or a list that is too long end with 1 and words, so in doubt nothing moves. */
 #include "store/hook/hook.h"
 
 #include <stdio.h>
@@ -21,6 +25,7 @@ static int refuse(int output_fd, const char *sentence)
     return 1;
 }
 
+/* Everything git writes to a hook: "<old> <new> <ref>" lines, until end of file. */
 static int read_updates(int input_fd, struct buffer *out)
 {
     for (;;) {
@@ -33,6 +38,7 @@ static int read_updates(int input_fd, struct buffer *out)
     }
 }
 
+/* Lines may come at any time before the verdict; each goes out at once, so that the author sees progress. */
 static void heard(void *context, struct message_in *in)
 {
     struct hook *hook = context;
