@@ -196,6 +196,14 @@ test("a drawing by keyboard is the drawing that undo takes back", async () => {
     await page_close(page);
 });
 
+test("an untouched form sends empty texts and nothing else that was not chosen", async () => {
+    const page = await open();
+    await page.click("button:text-is('Send all')");
+    assert.deepEqual(await seen(page, 1), { line: "", story: "", secret: "", number: 3, amount: 5, yes: false, fruit: "Banana",
+        spices: ["Basil"], other: "Apple", size: "m", picture: "none", drawing: "none", count: 1 });
+    await page_close(page);
+});
+
 test("what is typed before the script has run is kept", async () => {
     const page = await page_open(browser, "about:blank", { viewport: { width: 1280, height: 2000 } });
     let release;

@@ -20,6 +20,8 @@ export default class Textbox extends Block {
   protected override adopt(): void {
     const typed = this.control?.value;
     if (this.interactive && typed) this.props["value"] = typed;
+    // An untouched field is an empty text, not nothing: handlers that join it to another text need no special case.
+    this.props["value"] ??= "";
   }
 
   protected override render(): TemplateResult {
