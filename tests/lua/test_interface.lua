@@ -23,6 +23,12 @@ case("inputs stand left with the buttons, outputs right", function(k)
     equal(kit.component(config, 3).props.value, "# T")
 end)
 
+case("components are given by name, a text field also by the name it has in Gradio", function(k)
+    local config = k:describe [[return ui.interface { fn = function(text) return text end, inputs = { "text", "slider" },
+        outputs = "text" }]]
+    equal(kinds(config), "textbox slider textbox row column row button button column")
+end)
+
 case("Submit and Enter call it, Clear gives the first values back", function(k)
     local config, info = k:describe [[return ui.interface { fn = function(name) return name end,
         inputs = ui.textbox "world", outputs = "textbox" }]]

@@ -13,9 +13,16 @@ local type, ipairs, format = type, ipairs, string.format
 
 local interface = {}
 
+-- Short names that people know from Gradio, beside each component's own.
+local short = { text = "textbox" }
+
+local function named(name)
+    local entry = registry.by_name[short[name] or name]
+    return entry and not entry.layout and entry or nil
+end
+
 check.kind("component_or_name", function(v)
-    return builder.record(v) ~= nil or type(v) == "string" and registry.by_name[v] ~= nil
-        and not registry.by_name[v].layout
+    return builder.record(v) ~= nil or type(v) == "string" and named(v) ~= nil
 end, "a component or the name of one", "components or names of some", "vitrine.component|string")
 
 interface.options = {
@@ -71,7 +78,7 @@ local function side(given)
     end
     local records = {}
     for i, item in ipairs(given or {}) do
-        records[i] = builder.record(item) or builder.make(registry.by_name[item])
+        records[i] = builder.record(item) or builder.make(named(item))
     end
     return records
 end
