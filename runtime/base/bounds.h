@@ -93,6 +93,7 @@
 #define BOUNDS_WORKER_SHARE_BYTES (2u << 20)    /* read from one worker per pulse */
 #define BOUNDS_WORKER_FRAME_COST_BYTES 256      /* what a frame counts beside its bytes */
 #define BOUNDS_WORKER_WALL_FACTOR 10
+#define BOUNDS_WORKER_SECRET_SHARE 20           /* a twentieth of a processor needs no explanation */
 #define BOUNDS_SMALL_BODY_BYTES 16384
 #define BOUNDS_STOP_LAST_MS 250                  /* of the grace is left when unfinished calls fail */
 #define BOUNDS_RESULT_KEEP_MS 600000
@@ -154,6 +155,7 @@
 #define BOUNDS_TREE_BYTES (512ull << 20)
 #define BOUNDS_PUSH_BYTES (512ull << 20)
 #define BOUNDS_README_BYTES (256u << 10)
+#define BOUNDS_CARD_DEPTH 64                    /* brackets inside brackets of the front matter */
 #define BOUNDS_MANIFEST_BYTES (8u << 20)
 #define BOUNDS_DESCRIBE_MS 5000
 #define BOUNDS_GIT_WALL_MS 600000
