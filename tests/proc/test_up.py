@@ -162,7 +162,8 @@ class Up(unittest.TestCase):
         again = Run(self.data, self.port, "--no-examples")
         self.addCleanup(again.close)
         again.wait_ready(60)
-        self.assertNotIn("/spaces/", again.text().split("gallery")[1])
+        for name in DEMOS:
+            self.assertNotIn("/spaces/vitrine/" + name, again.text())
         again.process.terminate()
         self.assertEqual(143, again.process.wait(30))
         self.assertEqual([], processes_of(self.data))
