@@ -86,6 +86,7 @@ void access_free(struct access *access)
     free(access);
 }
 
+/* ---- writing without printf ---- */
 static void put_number(struct buffer *out, uint64_t value)
 {
     char digits[20];
@@ -137,6 +138,7 @@ static void put_time(struct buffer *out)
     buffer_append(out, rest, sizeof(rest));
 }
 
+/* How it ended, for who reads the log: "left" is a client that did not wait. */
 static const char *end_of(int code)
 {
     static const struct {
@@ -150,6 +152,8 @@ static const char *end_of(int code)
     return "failed";
 }
 
+/* The query is never written: it may hold a token or what a visitor typed. The host is, because it says which demo was
+ * meant when none was found. */
 void access_format(struct buffer *out, const struct http_exchange *exchange, const struct demo_route *route, int code)
 {
     uint64_t us = clock_now_us() - exchange->started_us;
@@ -186,6 +190,7 @@ void access_format(struct buffer *out, const struct http_exchange *exchange, con
     buffer_string(out, "\"}\n");
 }
 
+/* False when the line must be dropped: nobody has read for as long as it takes to fill the buffer. */
 static bool begin(struct access *access)
 {
     if (!access)
@@ -209,6 +214,7 @@ void access_write(struct access *access, const struct http_exchange *exchange, c
         access_format(&access->lines, exchange, route, code);
 }
 
+/* What was sent is not quoted: it may be anything, and the reason says enough. */
 void access_write_refused(struct access *access, const struct http_peer *peer, int status, const char *reason)
 {
     char client[48];

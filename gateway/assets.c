@@ -39,6 +39,8 @@ struct assets {
     char *common; /* owned: lines of every answer */
 };
 
+/* Mapped and touched at once: after the lock-down there is no other way to these bytes, and no request waits for a
+ * disk. */
 static struct text map_file(const char *folder, const char *name, const char *suffix)
 {
     char path[4096];
@@ -59,6 +61,8 @@ static void unmap(struct text bytes)
         munmap(address, bytes.length);
 }
 
+/* Made once, with an entity tag for each coding: two codings of one file are two representations (RFC 9110
+ * §8.8.3.3). */
 static void write_headers(struct assets *assets, struct asset *asset, int encoding)
 {
     static const char *const lifetimes[] = {"public, max-age=31536000, immutable", "public, max-age=300"};
@@ -95,6 +99,7 @@ static void add_asset(struct assets *assets, const char *folder, struct text log
         assets->version = (assets->version ^ (unsigned char)*place) * 0x100000001b3ull;
 }
 
+/* The manifest is built together with us, yet its names become paths and its types header lines: both are checked. */
 static void read_manifest(struct assets *assets, const char *folder, const struct json *json)
 {
     const struct json_node *files = json_get(json, json->nodes, "files");
@@ -130,6 +135,7 @@ struct assets *assets_open(const char *folder, struct text headers)
     return assets;
 }
 
+/* The reverse of add_asset(), for each. */
 void assets_free(struct assets *assets)
 {
     if (!assets)
@@ -196,6 +202,8 @@ bool assets_accepts(const struct http_exchange *exchange, const char *token)
     return accepts(http_exchange_header(exchange, "accept-encoding"), token);
 }
 
+/* A coded form is sent only to who says that it reads it; the plain one to everybody, also to who refuses
+ * "identity". */
 static bool reply(const struct asset *asset, struct http_exchange *exchange, int lifetime)
 {
     struct text accepted = http_exchange_header(exchange, "accept-encoding");

@@ -193,6 +193,7 @@ static void replace(char **string, char *by)
     *string = by;
 }
 
+/* Settings that cannot be read count as none: a demo stays reachable, and the operator reads why in the log. */
 static void read_settings(struct demo_table *table, struct demo *demo, struct text settings)
 {
     struct json json = {0};
@@ -238,6 +239,8 @@ static int find_oldest_mapped(void *context, struct text key, void *value)
     return 0;
 }
 
+/* Mappings cost a descriptor each. One is let go for each that is added beyond the bound, never one that somebody
+ * holds. */
 static void unmap_oldest(struct demo_table *table)
 {
     struct demo *oldest = NULL;
@@ -253,6 +256,7 @@ static bool is_recent(const struct demo *demo)
     return demo->calls || clock_now_ms() - demo->used_ms < RECENT_MS;
 }
 
+/* map_each() allows removing the entry it is called for. */
 static int forget_old_key(void *context, struct text key, void *value)
 {
     struct demo_table *table = context;
@@ -275,6 +279,7 @@ static int forget_old_demo(void *context, struct text key, void *value)
     return 0;
 }
 
+/* Both tables at once, and only when they have outgrown their bound: a sweep costs as much as they are long. */
 static void forget_old(struct demo_table *table)
 {
     if (table->by_id.count + table->by_key.count <= 2 * BOUNDS_DEMOS_CACHED)
@@ -285,6 +290,8 @@ static void forget_old(struct demo_table *table)
 
 /* ---- a lookup from question to answer ---- */
 
+/* Answers everybody who waits. An answer may lead to anything (a page, a call, another lookup), hence the lookup is
+ * out of all tables before the first is given, and the release is held until the last was. */
 static void finish_lookup(struct demo_lookup *lookup, int result, struct release *release)
 {
     struct demo_table *table = lookup->table;
@@ -307,6 +314,7 @@ static void finish_lookup(struct demo_lookup *lookup, int result, struct release
     free(lookup);
 }
 
+/* The call path is told before the old release goes: its workers still run on it and drain now. */
 static void set_live(struct demo_table *table, struct demo *demo, struct release *release)
 {
     struct release *before = demo->release;
@@ -335,6 +343,7 @@ static void ask(struct demo_lookup *lookup)
     map_set_u64(&lookup->table->requests, lookup->request, lookup);
 }
 
+/* A release that is mapped already (for another address, or a call) needs no second descriptor. */
 static void open_release(struct demo_lookup *lookup, const struct message_demo_found *found)
 {
     struct demo_table *table = lookup->table;
@@ -361,6 +370,7 @@ static void remember_key(struct demo_lookup *lookup, uint64_t release_id)
         free_key(NULL, (struct text){0}, before);
 }
 
+/* The entry stays until nobody holds it, marked, so that a name that is used again is looked up again. */
 static void delete_demo(struct demo_table *table, struct demo *demo)
 {
     demo->is_deleted = demo->is_stale = true;
@@ -370,6 +380,8 @@ static void delete_demo(struct demo_table *table, struct demo *demo)
         calls_part.deleted(table->gateway, demo);
 }
 
+/* The store's first answer. A demo without a release is a result of its own: it exists, and its stage says how far
+ * it is. */
 static void take_found(struct demo_lookup *lookup, const struct message_demo_found *found)
 {
     struct demo_table *table = lookup->table;
@@ -426,6 +438,7 @@ static struct demo_lookup *start_lookup(struct demo_table *table, uint8_t by, st
 
 /* ---- what the store sends ---- */
 
+/* Only marked: a demo that nobody visits costs no question. */
 static void take_changed(struct demo_table *table, const struct message_demo_changed *changed)
 {
     struct demo *demo = map_get_u64(&table->by_id, changed->demo_id);
@@ -503,6 +516,7 @@ void demo_store_lost(struct demo_table *table)
 
 /* ---- asking ---- */
 
+/* Labels are not case-sensitive (DNS), names in paths are. 0 for what is longer than any name can be. */
 static size_t write_key(char key[KEY_BYTES], enum demo_by by, struct text name)
 {
     if (name.length > KEY_BYTES - 2)
@@ -543,6 +557,8 @@ static bool names_a_commit(struct text label)
     return text_starts(tail, TEXT("--"));
 }
 
+/* Whoever asks for the same while the store is asked waits for the same answer: a demo that becomes popular at once is
+ * looked up once. */
 struct demo_query *demo_find(struct demo_table *table, enum demo_by by, struct text name, demo_answer *answer,
                              void *context)
 {

@@ -62,6 +62,8 @@ static const struct file_type {
 
 static const struct file_type unknown_type = SAVED("", "application/octet-stream");
 
+/* By the name's extension alone. Contents are never looked at: what a stranger's bytes look like is the stranger's
+ * choice. */
 static const struct file_type *find_type(struct text name)
 {
     size_t start = name.length;
@@ -112,6 +114,7 @@ void files_reply_slice(struct http_exchange *exchange, struct release *release, 
                                                         .owner = release_hold(release)});
 }
 
+/* Names with a leading dot are the author's affair (.git, .env) or ours (.vitrine), in every folder. */
 static bool is_hidden(struct text name)
 {
     while (name.data) {
@@ -143,6 +146,7 @@ static void reply_entry(struct http_exchange *exchange, struct release *release,
                                                         .owner = release_hold(release)});
 }
 
+/* Two locks on generated documents: their folder is hidden, and they are marked in the bundle. */
 static bool find(const struct release *release, struct text name, struct bundle_entry *ret_entry)
 {
     return !is_hidden(name) && bundle_find(&release->bundle, name, ret_entry) == 0 &&
@@ -176,6 +180,7 @@ static void reply_missing(struct http_exchange *exchange, struct demo_route *rou
                entry.contents);
 }
 
+/* As a plain web server does it: the file, else the folder's index, else the author's 404 page. */
 void files_serve(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
 {
     struct buffer BUFFER_AUTO index = BUFFER_EMPTY;

@@ -65,6 +65,7 @@ static bool stays_behind(struct text name)
     return false;
 }
 
+/* What the store believes without asking is said in x-vitrine-* fields, so nobody else may say it. */
 static bool is_internal(struct text name)
 {
     return text_equal_ignore_case(text_head(name, 10), TEXT("x-vitrine-"));
@@ -86,6 +87,7 @@ static void drop_client(struct forward *forward, struct http_client *client)
     forward->open_count--;
 }
 
+/* The store is gone: connections that wait for the next request lead nowhere. Running ones find out by themselves. */
 void forward_reset(struct forward *forward)
 {
     struct forward_spare *spare;
@@ -105,6 +107,7 @@ void forward_free(struct forward *forward)
     free(forward);
 }
 
+/* The most recently used one is taken first: the others age, and are dropped when the store closes them. */
 static void keep_client(struct forward *forward, struct http_client *client)
 {
     if (!http_client_is_ready(client) || forward->idle_count >= BOUNDS_FORWARD_IDLE) {
@@ -118,6 +121,7 @@ static void keep_client(struct forward *forward, struct http_client *client)
     forward->idle_count++;
 }
 
+/* A kept connection may have ended since; such a one is dropped on the way. */
 static struct http_client *take_idle(struct forward *forward)
 {
     struct forward_spare *spare;
@@ -154,6 +158,7 @@ static struct http_client *connect_store(struct forward *forward)
 
 /* ---- the request ---- */
 
+/* Who asks, from where, and for which demo. These are the store's only source for it. */
 static void add_context(const struct forward_call *call, struct buffer *lines)
 {
     const struct demo_route *route = call->route;
@@ -325,6 +330,8 @@ static void choose_headers(struct forward_call *call, const struct http_head *he
         http_exchange_decorate(call->exchange, text_from(gateway->demo_file_headers));
 }
 
+/* Lines of the answer that concern connection or policy are ours; the rest is the store's. Its body streams with the
+ * length that it announced, or in chunks. */
 static void on_head(void *context, const struct http_head *head)
 {
     struct forward_call *call = context;
@@ -351,6 +358,7 @@ static void on_response_data(void *context, struct text data)
         http_client_pause(call->client);
 }
 
+/* The connection is kept before the answer ends: what runs when it ends may already forward the next request. */
 static void on_response_end(void *context)
 {
     struct forward_call *call = context;

@@ -49,6 +49,8 @@ static void tell_part(struct gateway *gateway, enum gateway_peer peer)
         calls_part.peer(gateway, peer);
 }
 
+/* A peer's process ended. Questions to it are answered here and now; the launcher starts it again and introduces it
+ * anew. */
 static void peer_lost(struct gateway *gateway, enum gateway_peer peer)
 {
     *peer_slot(gateway, peer) = NULL;
@@ -71,6 +73,8 @@ static void on_peer_closed(void *context, int result)
     peer_lost(link->gateway, link->peer);
 }
 
+/* The server part looks first, then the call path. A message that fits neither is an answer to a question whose
+ * asker has gone, which is ordinary. */
 static void on_peer_message(void *context, struct message_in *message)
 {
     struct gateway_link *link = context;
@@ -109,6 +113,8 @@ static void set(char **string, struct text value)
     *string = text_copy(value);
 }
 
+/* Keys that are not ours are for other processes. A value that cannot be used leaves the default; only an address that
+ * decides about trust is said aloud. */
 void gateway_configure(struct gateway *gateway, struct text key, struct text value)
 {
     uint64_t number;
@@ -158,6 +164,7 @@ static void set_connection_limit(struct gateway *gateway)
 
 /* ---- the server ---- */
 
+/* The limit by address would count a proxy's clients as one: behind it only their requests are limited. */
 static bool on_accept(void *context, const struct http_peer *peer)
 {
     struct gateway *gateway = context;
@@ -241,6 +248,7 @@ static void open_assets(struct gateway *gateway)
     gateway->assets = assets_open(folder.data, text_from(gateway->asset_headers));
 }
 
+/* Everything that must be opened is opened here, before the process gives up the right to. Nobody is served yet. */
 int gateway_start(struct gateway *gateway)
 {
     int result = site_init(&gateway->site, gateway->config.host, gateway->config.demo_domain,

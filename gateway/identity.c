@@ -34,6 +34,8 @@ static int free_identity(void *context, struct text key, void *value)
     return 0;
 }
 
+/* One revoked token makes all of them be asked again: revoking is rare, and a list of who depends on what is not
+ * worth it. */
 static void forget_all(struct identity_table *table)
 {
     map_each(&table->known, free_identity, NULL);
@@ -69,6 +71,7 @@ void identity_query_cancel(struct identity_query *query)
     free_query(query);
 }
 
+/* The token is the key of the cache as it stands; it leaves this process only towards the store. */
 struct identity_query *identity_ask(struct identity_table *table, struct text token, identity_answer *answer,
                                     void *context)
 {
@@ -85,6 +88,8 @@ struct identity_query *identity_ask(struct identity_table *table, struct text to
     return query;
 }
 
+/* Remembered first, then answered: the answer may ask for the same token again. A full table begins anew, which
+ * costs each token one more question. */
 static void take_identity(struct identity_table *table, const struct message_identity *message)
 {
     struct identity_query *query = map_get_u64(&table->asked, message->request);
@@ -128,6 +133,7 @@ static int first_query(void *context, struct text key, void *value)
     return 1;
 }
 
+/* Nobody's identity is believed while the store cannot take it back. */
 void identity_store_lost(struct identity_table *table)
 {
     struct identity_query *query;

@@ -44,6 +44,7 @@ struct limit_table {
     uint64_t connections;
 };
 
+/* What an operator mistypes is said and not obeyed: a limit of 0 by accident would be none. */
 uint64_t limit_environment(const char *name, uint64_t fallback)
 {
     char variable[96];
@@ -91,6 +92,8 @@ void limit_free(struct limit_table *table)
     free(table);
 }
 
+/* An IPv4 address counts whole; of an IPv6 one the first half does, because a customer gets a /64 and can use all of
+ * it. */
 static bool is_mapped_four(const unsigned char address[16])
 {
     static const unsigned char prefix[12] = {[10] = 0xff, [11] = 0xff};
@@ -109,6 +112,7 @@ static void make_room(struct limit_table *table)
         forget(table, MEMORY_CONTAINER(place, struct limit_entry, in_order));
 }
 
+/* The entry of this bucket, the most recently used one from now on. */
 static struct limit_entry *need_entry(struct limit_table *table, int kind, const unsigned char address[16],
                                       uint64_t scope)
 {
@@ -127,6 +131,7 @@ static struct limit_entry *need_entry(struct limit_table *table, int kind, const
     return entry;
 }
 
+/* A refused address keeps its entry: it will be back in a moment. */
 bool limit_enter(struct limit_table *table, const unsigned char address[16])
 {
     struct limit_entry *entry = need_entry(table, LIMIT_KIND_COUNT, address, 0);
@@ -143,6 +148,8 @@ void limit_leave(struct limit_table *table, const unsigned char address[16])
         forget(table, entry);
 }
 
+/* Fills the bucket by the time that went by, then takes one token. A new bucket is full. The answer is rounded up to
+ * whole seconds, as Retry-After wants it: who waits so long will find a token. */
 unsigned limit_take(struct limit_table *table, enum limit_kind kind, const unsigned char address[16], uint64_t scope,
                     uint64_t now_ms)
 {
@@ -185,6 +192,8 @@ int limit_parse_address(struct text text, unsigned char ret_address[16])
     return 0;
 }
 
+/* The rightmost entry is the one that the trusted proxy itself wrote; everything left of it the client may have
+ * sent. */
 void limit_address(const struct http_exchange *exchange, const unsigned char *trusted, unsigned char ret_address[16])
 {
     memcpy(ret_address, exchange->peer->address, 16);

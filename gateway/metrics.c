@@ -13,6 +13,7 @@ enum { LATENCY_BUCKETS = 10, STATUS_CLASSES = 6 };
 static const uint32_t latency_us[LATENCY_BUCKETS] = {100,    250,    500,     1000,    2500,
                                                      10000, 50000, 250000, 1000000, 10000000};
 
+/* No label is made from anything that a stranger can choose: their number would have no bound. */
 struct metrics {
     uint64_t by_status[STATUS_CLASSES]; /* [2]: 2xx; [0]: ended without an answer */
     uint64_t latency[LATENCY_BUCKETS + 1];
@@ -31,6 +32,7 @@ void metrics_free(struct metrics *metrics)
     free(metrics);
 }
 
+/* A bucket is found by walking: there are ten, and most requests end in the first two. */
 void metrics_finished(struct metrics *metrics, const struct http_exchange *exchange, int code)
 {
     uint64_t us = clock_now_us() - exchange->started_us;
@@ -71,6 +73,7 @@ static void write_statuses(const struct metrics *metrics, struct buffer *out)
                       (unsigned long long)metrics->by_status[i]);
 }
 
+/* Prometheus wants each bucket to contain the smaller ones; they are summed here and not for each request. */
 static void write_latency(const struct metrics *metrics, struct buffer *out)
 {
     uint64_t total = 0;

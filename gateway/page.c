@@ -29,6 +29,7 @@ static enum release_theme theme_of(const struct http_exchange *exchange)
     return text_equal(buffer_view(&value), TEXT("light")) ? RELEASE_THEME_LIGHT : RELEASE_THEME_SYSTEM;
 }
 
+/* All addresses are relative, so that the same bytes serve the subdomain, the path address and a token's prefix. */
 static void write_head(const struct release *release, const struct assets *assets, struct buffer *out)
 {
     const char *icon = assets_name(assets, "icon.svg");
@@ -62,6 +63,7 @@ void page_compose(const struct release *release, const struct assets *assets, st
     buffer_string(out, "</script>\n</body>\n</html>\n");
 }
 
+/* Made on the first visit in these colours. The kit cannot change while the process lives, so neither can the page. */
 static struct text composed(struct gateway *gateway, struct release *release, enum release_theme theme)
 {
     static const struct text words[RELEASE_THEMES] = {{"", 0}, {"light", 5}, {"dark", 4}};
@@ -97,6 +99,7 @@ static struct text compressed(struct release *release, enum release_theme theme)
     return buffer_view(gzip);
 }
 
+/* Release, kit and form (colours, compressed or not): another page in any of them is another tag. */
 static struct text write_etag(const struct gateway *gateway, const struct release *release, unsigned variant,
                               char etag[40])
 {
@@ -112,6 +115,7 @@ static struct text write_etag(const struct gateway *gateway, const struct releas
     return (struct text){etag, (size_t)(place - etag)};
 }
 
+/* The page is held through its release until the last byte has left. */
 void page_serve(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
 {
     struct release *release = route->release;

@@ -10,12 +10,14 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/memory.h"
 
+/* Documents that were made when the release was published; a static demo has none but the manifest. */
 static struct text generated(const struct bundle *bundle, struct text name)
 {
     struct bundle_entry entry;
     return bundle_find(bundle, name, &entry) == 0 ? entry.contents : (struct text){0};
 }
 
+/* The manifest was checked by the store, with a schema; what is absent here counts as false or NULL. */
 static int read_manifest(struct release *release)
 {
     struct text manifest = generated(&release->bundle, TEXT(".vitrine/manifest.json"));
@@ -31,6 +33,7 @@ static int read_manifest(struct release *release)
     return 0;
 }
 
+/* A failure releases what was built so far through the ordinary end, which is why fields are filled in this order. */
 int release_open(struct map *registry, const struct release_source *source, struct release **ret_release)
 {
     struct release *release = MEMORY_NEW(struct release);
@@ -65,6 +68,8 @@ struct release *release_hold(struct release *release)
     return release;
 }
 
+/* The registry may hold another release under this id by now (a bundle that was opened twice): only its own entry
+ * goes. */
 void release_drop(struct release *release)
 {
     if (!release || --release->holders)

@@ -100,6 +100,7 @@ static const struct route demo_routes[] = {
 
 /* ---- matching ---- */
 
+/* `*ret_rest` is what the star stands for, at whichever end it is. */
 static bool matches(const char *pattern, struct text path, struct text *ret_rest)
 {
     /* Most rows are told apart by their first byte. */
@@ -156,6 +157,7 @@ void route_reply_detail(struct http_exchange *exchange, int status, const char *
     http_reply(exchange, status, ROUTE_JSON, buffer_view(&body));
 }
 
+/* 405 must say which methods there are (RFC 9110 §15.5.6); OPTIONS always is, HEAD wherever GET is. */
 static void reply_method(struct http_exchange *exchange, unsigned allowed)
 {
     struct buffer BUFFER_AUTO headers = BUFFER_EMPTY;
@@ -198,6 +200,7 @@ static void reply_limited(struct demo_route *route, unsigned seconds)
 
 /* ---- running the handler ---- */
 
+/* Joins are counted for each demo, so that one busy demo of a classroom does not take another's share. */
 static bool take_token(struct demo_route *route, uint8_t bucket)
 {
     static const enum limit_kind kinds[] = {
@@ -275,6 +278,7 @@ static void run_site(struct demo_route *route)
         run(route, row, allowed);
 }
 
+/* The call path's table first: what belongs to the interface cannot be shadowed by a file of the author. */
 static void run_demo(struct demo_route *route)
 {
     const struct gateway_part *part = &calls_part;
@@ -491,6 +495,7 @@ static void dispatch_demo(struct demo_route *route, struct text label)
         find_demo(route, DEMO_BY_LABEL, label);
 }
 
+/* One of these for each request: arrays that are written later anyway are not cleared. */
 static struct demo_route *new_route(struct gateway *gateway, struct http_exchange *exchange)
 {
     struct demo_route *route = malloc(sizeof(*route));
@@ -535,6 +540,7 @@ void route_dispatch(void *context, struct http_exchange *exchange)
     }
 }
 
+/* The request is over, however it ended: questions that nobody will hear the answer of are taken back. */
 static void free_route(struct demo_route *route)
 {
     if (route->query)

@@ -26,6 +26,8 @@ static bool split_host(struct text host, struct text *ret_name, uint64_t *ret_po
     return text_to_u64(text_skip(host, end), ret_port) == 0 && *ret_port > 0 && *ret_port <= 65535;
 }
 
+/* An address cannot be rebound by somebody's DNS: whoever sends one in Host typed it. IPv6 only in brackets, IPv4 only
+ * without. */
 static bool is_address(struct text name)
 {
     char copy[ADDRESS_BYTES];
@@ -40,6 +42,8 @@ static bool is_address(struct text name)
     return inet_pton(bracketed ? AF_INET6 : AF_INET, copy, bytes) == 1;
 }
 
+/* The public address that the operator gave: scheme, host, port. Whether there is TLS in front is known only from
+ * here. */
 static int read_url(struct site *site, struct text url)
 {
     struct text rest = url, name;
@@ -60,6 +64,8 @@ static int read_url(struct site *site, struct text url)
     return 0;
 }
 
+/* Without a demo domain demos live below the host itself; below an IP address there are no names, and only the path
+ * address is left. */
 int site_init(struct site *site, const char *host, const char *demo_domain, const char *url, uint16_t port)
 {
     *site = (struct site){.port = port};
@@ -92,6 +98,8 @@ static bool cut_label(struct text name, struct text domain, struct text *ret_lab
     return ret_label->length <= LABEL_BYTES && text_find(*ret_label, '.') < 0 && text_find(*ret_label, '_') < 0;
 }
 
+/* The ports that may stand in Host are the one that is bound and the public one (behind a proxy they differ). Any
+ * other is somebody's attempt to make our answers count for another server. */
 enum site_kind site_classify(const struct site *site, struct text host, struct text *ret_label)
 {
     struct text name;
@@ -109,6 +117,7 @@ enum site_kind site_classify(const struct site *site, struct text host, struct t
     return SITE_UNKNOWN;
 }
 
+/* The host is echoed only because site_classify() found it among ours before. */
 void site_write_origin(const struct site *site, struct text host, char *ret_origin, size_t size)
 {
     struct text scheme = site->tls ? TEXT("https://") : TEXT("http://");
@@ -124,6 +133,7 @@ void site_write_origin(const struct site *site, struct text host, char *ret_orig
     ret_origin[scheme.length + host.length] = '\0';
 }
 
+/* The one rule from a demo's name to its label; the store refuses two demos whose labels would be equal. */
 void site_write_label(const char *owner, const char *name, struct buffer *out)
 {
     const char *const parts[] = {owner, "-", name};

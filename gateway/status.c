@@ -1,3 +1,9 @@
+/* Whether we are there, and words for what cannot be shown.
+ *
+ * Everybody who asks for a page that is not there, or not there for them, comes through status_reply(): a program
+ * reads {"detail", "error"} as Gradio's clients know it, a browser a page in the site's dress. Words are ours; what
+ * comes from an author (a stage's reason) is escaped by whoever writes it into HTML or JSON. Which headers go out
+ * with it was decided by the route before: an error at a demo's address carries the demo's policy. */
 #include "gateway/status.h"
 
 #include "gateway/assets.h"
@@ -9,12 +15,14 @@
 #define PAGE_LINES "Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n"
 #define PLAIN TEXT("Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n")
 
+/* "The process turns its loop": no more than that, or a failing store would get healthy gateways killed. */
 void status_serve_health(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
 {
     (void)gateway, (void)route;
     http_reply(exchange, 200, PLAIN, TEXT("ok\n"));
 }
 
+/* "Send visitors here": not while stopping, and not before the store has said something. */
 void status_serve_ready(struct gateway *gateway, struct http_exchange *exchange, struct demo_route *route)
 {
     (void)route;
@@ -39,6 +47,7 @@ void status_serve_metrics(struct gateway *gateway, struct http_exchange *exchang
                buffer_view(&body));
 }
 
+/* The style sheet stands below the base of this address, so that the page of an unknown demo is dressed as well. */
 static void write_page(struct demo_route *route, int status, const char *heading, const char *sentence,
                        struct buffer *out)
 {
@@ -76,6 +85,7 @@ void status_reply(struct demo_route *route, int status, const char *heading, con
                status == 503 ? TEXT(PAGE_LINES "Retry-After: 1\r\n") : TEXT(PAGE_LINES), buffer_view(&body));
 }
 
+/* Says where we are, from the configuration: the host of the request is not repeated. */
 void status_reply_unknown_host(struct demo_route *route)
 {
     struct buffer BUFFER_AUTO sentence = BUFFER_EMPTY;
@@ -85,6 +95,7 @@ void status_reply_unknown_host(struct demo_route *route)
     status_reply(route, 421, "Not this server", sentence.data);
 }
 
+/* The same words whether there is none or it is private: what exists is nobody's business. */
 void status_reply_no_such_demo(struct demo_route *route)
 {
     status_reply(route, 404, "There is no such demo", "There is no demo at this address.");

@@ -73,6 +73,7 @@ static const struct rule {
     {END_LF, END, '\n'},
 };
 
+/* -1 for anything else. Setting bit 5 folds upper case into lower, and moves no other byte into a..f. */
 static int hex_digit(unsigned char byte)
 {
     if (byte >= '0' && byte <= '9')
@@ -90,6 +91,7 @@ static bool matches(uint16_t match, unsigned char byte)
     return match == ANY_TOKEN ? http_head_is_token(byte) : http_head_is_value(byte);
 }
 
+/* What no rule allows is an error; so a rule that was forgotten refuses too much, never too little. */
 static int next_state(uint8_t state, unsigned char byte)
 {
     for (size_t i = 0; i < MEMORY_COUNT(rules); i++)
@@ -111,6 +113,8 @@ static int count_extra(struct http_body *body, int next)
     return body->line_bytes > limit || body->extra_bytes > BOUNDS_HTTP_TRAILER_BYTES ? ERROR_INVALID : 0;
 }
 
+/* One byte of the framing. `left` of a size is complete when its line ends, and a chunk of size zero has no contents
+ * but trailers, hence the turn from DATA to TRAILER_FIRST. */
 static int take_byte(struct http_body *body, unsigned char byte)
 {
     int next = next_state(body->state, byte);
@@ -128,6 +132,7 @@ static int take_byte(struct http_body *body, unsigned char byte)
     return 0;
 }
 
+/* As much of the contents as is here; the piece refers into `*data`, nothing is copied. */
 static struct text take_contents(struct http_body *body, struct text *data)
 {
     struct text piece = text_head(*data, body->left < data->length ? (size_t)body->left : data->length);
@@ -136,6 +141,7 @@ static struct text take_contents(struct http_body *body, struct text *data)
     return piece;
 }
 
+/* Returns after each piece, so that the caller can stop in the middle of the bytes it has (a handler that pauses). */
 static int next_chunked(struct http_body *body, struct text *data, struct text *ret_piece)
 {
     while (data->length && body->state != END) {
@@ -164,6 +170,8 @@ int http_body_next(struct http_body *body, struct text *data, struct text *ret_p
     return HTTP_BODY_PIECE;
 }
 
+/* A request without either framing has no body (RFC 9112 §6.3): "until the connection closes" exists for answers
+ * only. */
 void http_body_init_request(struct http_body *body, const struct http_head *head)
 {
     *body = (struct http_body){.kind = head->chunked ? HTTP_BODY_CHUNKED : HTTP_BODY_LENGTH};

@@ -42,6 +42,7 @@ struct http_client {
 static void on_event(evutil_socket_t fd, short what, void *context);
 static void on_turn(evutil_socket_t fd, short what, void *context);
 
+/* Not reading is how an answer is held back: the store's socket fills, and its own watermark stops it. */
 static void set_interest(struct http_client *client, bool reading, bool writing)
 {
     if (client->reading == reading && client->writing == writing)
@@ -83,6 +84,7 @@ void http_client_free(struct http_client *client)
     free(client);
 }
 
+/* Bytes behind the last answer (held) mean that both sides disagree about where it ended. */
 bool http_client_is_ready(const struct http_client *client)
 {
     return !client->handler && !client->closed && client->keep_alive && client->held.length == 0;
@@ -93,6 +95,8 @@ bool http_client_is_unanswered(const struct http_client *client)
     return !client->answered;
 }
 
+/* Everything that writes or calls back happens in on_turn(), at the end of the turn: an owner is never called from
+ * inside its own call, and pieces of a body written one by one leave together. */
 static void touch(struct http_client *client)
 {
     event_active(&client->turn, EV_TIMEOUT, 0);
@@ -126,6 +130,7 @@ void http_client_start(struct http_client *client, const struct http_client_requ
     touch(client);
 }
 
+/* The watermark is looked at after taking the piece: a caller never has to keep what did not fit. */
 int http_client_write(struct http_client *client, struct text data)
 {
     if (data.length == 0)
@@ -181,6 +186,7 @@ static void finish(struct http_client *client, int code)
 }
 
 /* Parses the head at the start of `data`: bytes used, 0 when it is not whole, or a negative error. */
+/* Interim answers (1xx) are read over: we never ask for 100 Continue and upgrade nothing. */
 static ssize_t take_head(struct http_client *client, struct text data)
 {
     struct http_head_parser parser;
@@ -243,6 +249,7 @@ static bool step(struct http_client *client, struct text data, bool from_held)
     return !freed;
 }
 
+/* Only a body without any framing ends with the connection; for all others it breaks off here. */
 static void on_closed(struct http_client *client, int code)
 {
     client->closed = true;
@@ -252,6 +259,7 @@ static void on_closed(struct http_client *client, int code)
         finish(client, complete ? 0 : code);
 }
 
+/* Everything that is here at once, up to the scratch. Bytes behind what is held are appended: order before speed. */
 static void read_some(struct http_client *client)
 {
     char scratch[SCRATCH_BYTES];
@@ -284,6 +292,7 @@ static void on_event(evutil_socket_t fd, short what, void *context)
         read_some(context);
 }
 
+/* The end of a turn: first what was held back while paused, then the request's bytes, then what to wait for. */
 static void on_turn(evutil_socket_t fd, short what, void *context)
 {
     struct http_client *client = context;
@@ -309,6 +318,7 @@ static void on_turn(evutil_socket_t fd, short what, void *context)
 
 /* ---- blocking ---- */
 
+/* A loop of its own, for as long as one call takes. */
 struct fetch {
     struct event_base *base;
     struct buffer *body;

@@ -32,6 +32,8 @@ static void on_event(evutil_socket_t fd, short what, void *context);
 
 /* ---- arming ---- */
 
+/* Tells libevent what to wait for, when that changes. Reading is nearly always on and writing nearly never, so that the
+ * usual request costs no epoll_ctl at all. */
 static void set_interest(struct http_connection *connection, bool reading, bool writing)
 {
     if (connection->reading == reading && connection->writing == writing)
@@ -47,6 +49,7 @@ static void set_interest(struct http_connection *connection, bool reading, bool 
         event_add(event, NULL);
 }
 
+/* Deadlines are whole seconds, rounded up: nobody is cut short. 0 takes the deadline away. */
 void http_connection_arm(struct http_connection *connection, uint32_t milliseconds)
 {
     uint32_t deadline = milliseconds ? connection->server->now + (milliseconds + 999) / 1000 : 0;
@@ -70,6 +73,7 @@ void http_connection_kill(struct http_connection *connection)
 
 /* ---- life ---- */
 
+/* The time for the first head runs from here: a client that connects and says nothing is the cheapest attack. */
 struct http_connection *http_connection_new(struct http_server *server, int fd, const struct http_peer *peer)
 {
     struct http_connection *connection = MEMORY_NEW(struct http_connection);
@@ -87,6 +91,7 @@ struct http_connection *http_connection_new(struct http_server *server, int fd, 
     return connection;
 }
 
+/* The descriptor is closed behind the event, or epoll would report a stranger's socket with the same number. */
 void http_connection_free(struct http_connection *connection, int code)
 {
     struct http_server *server = connection->server;
@@ -107,6 +112,8 @@ void http_connection_free(struct http_connection *connection, int code)
 
 /* ---- requests ---- */
 
+/* The answer to what never became a request. No handler knows about it, so that headers are those of error_headers: the
+ * strictest that there are, because nobody can say which page it would have been. */
 static void write_refusal(struct http_connection *connection, int status, const char *reason)
 {
     struct http_server *server = connection->server;
@@ -123,6 +130,8 @@ static void write_refusal(struct http_connection *connection, int status, const 
     http_output_append(&connection->output, buffer_view(&body));
 }
 
+/* Always the last words on this connection: behind a head that was not understood nobody knows where the next
+ * begins. */
 void http_connection_refuse(struct http_connection *connection, int status, const char *reason)
 {
     struct http_server *server = connection->server;
@@ -134,6 +143,8 @@ void http_connection_refuse(struct http_connection *connection, int status, cons
     http_connection_touch(connection);
 }
 
+/* Old and much used connections are asked to begin anew: how load gets from one gateway to another one day, and what
+ * keeps a forgotten client from holding its place for ever. */
 static bool may_stay_open(const struct http_connection *connection)
 {
     const struct http_limits *limits = connection->server->limits;
@@ -167,6 +178,8 @@ static ssize_t begin_request(struct http_connection *connection, struct text dat
     return length;
 }
 
+/* From exchange.c: the answer is queued and the body read. The next request is begun in the flush pass, never from
+ * here, or a pipeline would be a recursion. */
 void http_connection_finish(struct http_connection *connection)
 {
     connection->exchange = NULL;
@@ -229,6 +242,7 @@ static void on_end_of_input(struct http_connection *connection)
     http_connection_touch(connection);
 }
 
+/* What comes now is thrown away, but not without end. */
 static void linger(struct http_connection *connection, size_t count)
 {
     connection->lingered += (uint32_t)count;
@@ -236,6 +250,8 @@ static void linger(struct http_connection *connection, size_t count)
         http_connection_kill(connection);
 }
 
+/* Where new bytes go depends on what is under way: nowhere (closing), to what is held already (order!), or straight
+ * from the scratch to whoever reads them, which is the usual case and copies nothing. */
 static void take_input(struct http_connection *connection, struct text data)
 {
     connection->server->counts.bytes_in += data.length;
@@ -254,6 +270,7 @@ static void take_input(struct http_connection *connection, struct text data)
     }
 }
 
+/* One read for each readiness: what is left comes up in the next turn, after everybody else had theirs. */
 static void read_input(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
@@ -303,6 +320,8 @@ static int write_output(struct http_connection *connection)
     return 0;
 }
 
+/* Back-pressure to the client: while nobody takes its bytes at most HELD_BYTES of them are kept, the rest stays in the
+ * kernel and finally with the sender. Reading goes on a little, because only a read tells that the client has left. */
 static bool wants_reading(const struct http_connection *connection)
 {
     if (connection->phase == HTTP_PHASE_LINGER)
@@ -314,6 +333,7 @@ static bool wants_reading(const struct http_connection *connection)
     return true;
 }
 
+/* How often somebody who sends or receives a body is looked at; 0 when neither is the case. */
 static uint32_t progress_window(const struct http_connection *connection)
 {
     const struct http_limits *limits = connection->server->limits;
@@ -361,6 +381,9 @@ static void schedule(struct http_connection *connection)
     http_connection_arm(connection, times[timed]);
 }
 
+/* The order matters: first go on with what is held, which may queue more output; then write; then, with nothing left
+ * to do, close or linger; then decide what to wait for; last tell a waiting producer, which may queue output again
+ * and mark the connection for the next pass. */
 void http_connection_flush(struct http_connection *connection)
 {
     /* A head that is not whole was looked at when its bytes came. */

@@ -16,6 +16,7 @@
 #include "runtime/http/connection.h"
 #include "runtime/http/exchange_state.h"
 
+/* One block of memory for the exchange and its head: it is made and freed with every request. */
 struct http_exchange *http_exchange_new(struct http_connection *connection, const struct http_head *head)
 {
     struct http_exchange *exchange = malloc(sizeof(*exchange) + http_head_copy_size(head));
@@ -54,6 +55,7 @@ void http_exchange_attach(struct http_exchange *exchange, const struct http_hand
     exchange->context = context;
 }
 
+/* Only the slice is kept: lines of a surface or a demo live longer than any request, and their holder sees to that. */
 void http_exchange_decorate(struct http_exchange *exchange, struct text headers)
 {
     exchange->decoration = headers;
@@ -68,6 +70,8 @@ bool http_exchange_body_is_complete(const struct http_exchange *exchange)
     return exchange->body.kind == HTTP_BODY_LENGTH && exchange->body.left == 0;
 }
 
+/* Asks for the body. An announced size beyond the limit is refused before 100 Continue, so that a client which waits
+ * for it sends nothing in vain; a chunked one is counted as it comes (take_piece). */
 bool http_exchange_receive(struct http_exchange *exchange, uint64_t limit)
 {
     exchange->body_limit = limit;
@@ -107,6 +111,7 @@ void http_exchange_resume(struct http_exchange *exchange)
     http_connection_touch(exchange->connection);
 }
 
+/* What is answered already still has its body drained here: the next request stands behind it. */
 bool http_exchange_wants_data(const struct http_exchange *exchange)
 {
     if (exchange->state & EXCHANGE_COMPLETE)
@@ -121,6 +126,7 @@ bool http_exchange_is_receiving(const struct http_exchange *exchange)
     return !http_exchange_body_is_complete(exchange) && http_exchange_wants_data(exchange);
 }
 
+/* For the clock: what came since the last look. Counted in contents, so that framing and trickery earn nothing. */
 uint64_t http_exchange_take_window(struct http_exchange *exchange)
 {
     uint64_t received = exchange->body_received - exchange->window_start;
@@ -151,6 +157,8 @@ void http_exchange_time_out(struct http_exchange *exchange)
     fail(exchange, ERROR_TIMEOUT, 408, "the request's body came too slowly");
 }
 
+/* The body is complete: whoever collects gets all of it, a streaming handler only the word. Either may answer at
+ * once and so end the exchange: nothing may touch it after this. */
 static void tell_end(struct http_exchange *exchange)
 {
     exchange->state |= EXCHANGE_END_TOLD;
@@ -160,6 +168,8 @@ static void tell_end(struct http_exchange *exchange)
         exchange->handler->on_end(exchange->context, exchange);
 }
 
+/* A piece for the handler, or for nobody when the answer is out already: then only its size counts, because a client
+ * that goes on sending what nobody reads is cut off after BOUNDS_HTTP_LINGER_BYTES. */
 static void take_piece(struct http_exchange *exchange, struct text piece)
 {
     exchange->body_received += piece.length;
@@ -191,6 +201,7 @@ static bool collect_at_once(struct http_exchange *exchange, struct text data, si
     return true;
 }
 
+/* The end of the body is the end of the exchange only when the answer was faster. */
 static void complete(struct http_exchange *exchange)
 {
     exchange->state |= EXCHANGE_COMPLETE;
@@ -203,6 +214,8 @@ static void complete(struct http_exchange *exchange)
     http_connection_finish(connection);
 }
 
+/* One step: the connection calls again with the rest while something was used, so that a handler that pauses,
+ * answers or fails in a callback is noticed before the next piece. The exchange may be gone when this returns. */
 ssize_t http_exchange_feed(struct http_exchange *exchange, struct text data)
 {
     if (!http_exchange_wants_data(exchange))
@@ -271,6 +284,7 @@ void http_exchange_drained(struct http_exchange *exchange)
         exchange->handler->on_drain(exchange->context, exchange);
 }
 
+/* Slots are reused, their generation is not: an answer that comes too late finds nobody instead of a stranger. */
 uint64_t http_exchange_handle(struct http_exchange *exchange)
 {
     struct http_server *server = exchange->server;

@@ -50,6 +50,7 @@ static const unsigned char byte_class[256] = {
     [0x80 ... 0xff] = BYTE_VALUE,
 };
 
+/* Names by their number; HTTP_METHOD_TABLE is the only list of methods that there is. */
 static const char *const method_names[HTTP_METHOD_COUNT] = {
 #define X(name) [HTTP_##name] = #name,
     HTTP_METHOD_TABLE(X)
@@ -128,6 +129,7 @@ bool http_head_is_value(unsigned char byte)
     return byte_class[byte] & BYTE_VALUE;
 }
 
+/* An empty slice has all of everything: who needs at least one byte asks for that too. */
 static bool all_of(struct text text, unsigned char class)
 {
     for (size_t i = 0; i < text.length; i++)
@@ -136,6 +138,8 @@ static bool all_of(struct text text, unsigned char class)
     return true;
 }
 
+/* Results below zero are the status to answer with: the parser is the layer that knows whether 400, 414 or 431 is
+ * meant, and the reason is a sentence that the client reads. */
 static int refuse(struct http_head_parser *parser, int status, const char *reason)
 {
     parser->reason = reason;
@@ -184,6 +188,8 @@ static bool find_method(struct text name, uint8_t *ret_method)
     return false;
 }
 
+/* Any HTTP/1.x above 1.0 is treated as 1.1, as RFC 9112 §2.3 wants it; another major version is another protocol, which
+ * includes the first line of an HTTP/2 client that was told nothing. */
 static int parse_version(struct http_head_parser *parser, struct text version)
 {
     if (version.length != 8 || memcmp(version.data, "HTTP/", 5) != 0 || version.data[6] != '.')
@@ -227,6 +233,8 @@ static int parse_absolute(struct http_head_parser *parser, struct text target)
     return 0;
 }
 
+/* The four forms of RFC 9112 §3.2: a path, an absolute address, and "*" for OPTIONS. The fourth, an authority, belongs
+ * to CONNECT, which is no method here. Nothing is decoded yet: what a path means is the routes' matter. */
 static int parse_target(struct http_head_parser *parser, struct text target)
 {
     struct http_head *head = &parser->head;
@@ -246,6 +254,8 @@ static int parse_target(struct http_head_parser *parser, struct text target)
     return parse_absolute(parser, target);
 }
 
+/* Exactly two single blanks. The version is judged before the method, so that a client of another protocol reads about
+ * the version, and a method that does not exist is 501 only in a line that is otherwise sound. */
 static int parse_request_line(struct http_head_parser *parser, struct text line)
 {
     struct text rest = line;
@@ -327,18 +337,22 @@ static int take_transfer_encoding(struct http_head_parser *parser, struct text v
     return 0;
 }
 
+/* "close" wins over "keep-alive" when both are sent, in whatever order and on however many lines. */
 static int take_connection(struct http_head_parser *parser, struct text value)
 {
+    struct http_head *head = &parser->head;
     while (value.data) {
         struct text token = text_trim(text_cut(&value, ','));
         if (text_equal_ignore_case(token, TEXT("close")))
-            parser->head.keep_alive = false;
-        else if (parser->head.minor == 0 && text_equal_ignore_case(token, TEXT("keep-alive")))
-            parser->head.keep_alive = true;
+            head->closes = true;
+        else if (head->minor == 0 && text_equal_ignore_case(token, TEXT("keep-alive")))
+            head->keep_alive = true;
     }
+    head->keep_alive &= !head->closes;
     return 0;
 }
 
+/* An old client cannot read an interim answer: its expectation is heard and ignored (RFC 9110 §10.1.1). */
 static int take_expect(struct http_head_parser *parser, struct text value)
 {
     if (!text_equal_ignore_case(value, TEXT("100-continue")))
@@ -367,6 +381,9 @@ static struct text trim_blanks(struct text value)
     return value;
 }
 
+/* One line of the head. Offsets are stored instead of slices, so that the head can be copied as two blocks of
+ * memory; they fit 16 bits because the whole head does (BOUNDS_HTTP_HEAD_BYTES is checked for each line before this
+ * is called). */
 static int parse_field(struct http_head_parser *parser, struct text line)
 {
     struct http_head *head = &parser->head;
@@ -414,6 +431,8 @@ static int check_partial(struct http_head_parser *parser, struct text rest, bool
     return 0;
 }
 
+/* What only the whole head can tell. Two framings in one message are the classic of request smuggling: the RFC lets a
+ * server prefer Transfer-Encoding, and then the hop in front that preferred the other has lost count. */
 static int finish_head(struct http_head_parser *parser, bool is_request)
 {
     struct http_head *head = &parser->head;
@@ -510,6 +529,9 @@ bool http_head_has_token(const struct http_head *head, const char *name, const c
     return http_head_lists(head, name, text_from(token));
 }
 
+/* ---- copies: a request outlives the bytes it came in ---- */
+
+/* The fields first, which need their alignment, then the bytes. */
 size_t http_head_copy_size(const struct http_head *head)
 {
     return head->field_count * sizeof(struct http_field) + head->length;

@@ -22,6 +22,7 @@ enum http_method {
 
 #define HTTP_MASK(method) (1u << (method))
 
+/* A line of the head, as offsets: 8 bytes each, and they stay true when the bytes are moved. */
 struct http_field {
     uint16_t name, name_length;   /* offsets into the head's bytes */
     uint16_t value, value_length; /* without the blanks around it */
@@ -35,9 +36,10 @@ struct http_head {
     uint8_t method;   /* enum http_method, requests only */
     uint8_t minor;    /* HTTP/1.<minor>: 0 or 1 */
     bool keep_alive;  /* what version and Connection say together */
-    bool chunked;
-    bool expect_continue;
-    bool has_host;
+    bool closes;      /* Connection says so */
+    bool chunked;     /* then content_length is -1: never both */
+    bool expect_continue; /* Expect: 100-continue of an HTTP/1.1 client */
+    bool has_host;    /* the field was there; `host` may also come from an absolute target */
     int64_t content_length; /* -1: none announced */
     struct text target;     /* as it was sent */
     struct text path;       /* still percent-encoded, begins with '/' ("*" for OPTIONS *) */

@@ -48,6 +48,7 @@ static void decide_keep_alive(struct http_exchange *exchange, int64_t length)
         connection->keep_alive = false;
 }
 
+/* HTTP/1.1 keeps by default and HTTP/1.0 closes: only the exception is said. */
 static struct text connection_line(const struct http_exchange *exchange)
 {
     if (!exchange->connection->keep_alive)
@@ -76,6 +77,9 @@ static void queue_parts(struct http_output *output, const struct text *parts, si
         put(&place, parts[i]);
 }
 
+/* Decides how the body is framed, then writes the head once. The answer to HEAD has the framing lines that GET would
+ * have, 204 and 304 have none; HTTP/1.0 knows no chunks, so an unknown length ends there with the connection. A head
+ * is written once: a second one is our bug and would be read by the client as the body of the first. */
 static void write_head(struct http_exchange *exchange, const struct answer *answer)
 {
     char status_digits[20], length_digits[20];
@@ -131,6 +135,7 @@ void http_reply(struct http_exchange *exchange, int status, struct text headers,
     http_exchange_answered(exchange);
 }
 
+/* For those who have no page of their own (the store's errors, kit files): readable without style and script. */
 static void error_page(struct buffer *out, int status, const char *sentence)
 {
     buffer_format(out,
@@ -166,6 +171,7 @@ void http_respond_start(struct http_exchange *exchange, int status, struct text 
     write_head(exchange, &(struct answer){.status = status, .length = length, .headers = headers});
 }
 
+/* Every write becomes one chunk; merging them would delay events, and small ones share a segment anyway. */
 static void write_chunk_head(struct http_output *output, size_t length)
 {
     char line[20];
@@ -203,6 +209,7 @@ int http_respond_write(struct http_exchange *exchange, struct text data)
     return ERROR_AGAIN;
 }
 
+/* A promise that cannot be kept any more (fewer bytes than announced) must not look like a complete answer. */
 void http_respond_end(struct http_exchange *exchange)
 {
     if (!(exchange->state & EXCHANGE_STARTED))
@@ -238,6 +245,8 @@ static void memory_done(const struct http_memory *memory)
         memory->release(memory->owner);
 }
 
+/* Three ways out, by size: copied behind the head, referred to, or sent from the page cache. The owner is let go
+ * when the bytes are sent, which for the first is at once. */
 static void queue_memory(struct http_exchange *exchange, const struct http_memory *memory,
                          const struct http_range *range)
 {
@@ -285,6 +294,7 @@ void http_respond_memory(struct http_exchange *exchange, const struct http_memor
     http_exchange_answered(exchange);
 }
 
+/* The one place where a value from outside becomes a line: what would end the line is an error, not repaired. */
 int http_field_append(struct buffer *lines, const char *name, struct text value)
 {
     for (size_t i = 0; i < value.length; i++)

@@ -47,6 +47,7 @@ struct http_listener {
 
 /* ---- the wheel: one list of connections per second, 64 seconds; later deadlines come round again ---- */
 
+/* `link` is what points at the connection (a list's head or its neighbour's `next`): removal needs no search. */
 void http_server_unlink(struct http_server *server, struct http_connection *connection)
 {
     (void)server;
@@ -68,6 +69,8 @@ static void start_ticking(struct http_server *server)
     event_add(&server->tick, &(struct timeval){.tv_sec = 1});
 }
 
+/* Puts a connection where its deadline is looked for: its own second, or the last slot of the wheel when it lies
+ * further away, from where it goes round again. Never the slot that is being turned now. */
 void http_server_link(struct http_server *server, struct http_connection *connection, uint32_t deadline)
 {
     http_server_unlink(server, connection);
@@ -102,6 +105,7 @@ static void turn_slot(struct http_server *server)
     }
 }
 
+/* A new attempt each second: nobody tells us when a descriptor becomes free elsewhere in the process. */
 static void resume_accepting(struct http_server *server)
 {
     server->paused = false;
@@ -147,6 +151,8 @@ void http_server_mark(struct http_server *server, struct http_connection *connec
         event_active(&server->flush, EV_TIMEOUT, 0);
 }
 
+/* Takes the list as it is: what the pass itself marks comes in the next one, so that a handler that writes on every
+ * drain cannot keep the loop from looking at the sockets. */
 static void on_flush(evutil_socket_t fd, short what, void *context)
 {
     struct http_server *server = context;
@@ -184,6 +190,7 @@ struct text http_server_stamp(struct http_server *server)
 
 /* ---- accepting ---- */
 
+/* IPv4 addresses are kept mapped into IPv6, so that limits and logs know one form. */
 static struct http_peer peer_of(const struct sockaddr_storage *address)
 {
     struct http_peer peer = {0};
@@ -211,6 +218,8 @@ static void pause_accepting(struct http_server *server)
     start_ticking(server);
 }
 
+/* False when there is nothing more to accept now. At the limit nothing is accepted and closed again: clients wait in
+ * the kernel's queue, which is what keeps an accept loop from spinning without descriptors. */
 static bool accept_one(struct http_server *server, int listener_fd)
 {
     struct sockaddr_storage address = {0};
@@ -278,6 +287,7 @@ int http_server_listen(struct http_server *server, int listener_fd)
     return event_add(&listener->event, NULL) < 0 ? ERROR_SYSTEM : 0;
 }
 
+/* The way in for sockets that came as a descriptor: the store's from the gateway, and tests'. */
 int http_server_adopt(struct http_server *server, int fd)
 {
     if (fd_set_nonblocking(fd) < 0)
@@ -312,12 +322,14 @@ static void each_connection(struct http_server *server, void (*visit)(struct htt
     }
 }
 
+/* Only who has nothing under way: an answer that is still leaving is finished first. */
 static void kill_idle(struct http_connection *connection)
 {
     if (!connection->exchange && !connection->output.queued && !connection->closing)
         http_connection_kill(connection);
 }
 
+/* Called for every connection that ends; the last one ends the server, when it is stopping. */
 void http_server_closed(struct http_server *server)
 {
     if (!server->stopping || server->stopped || server->counts.connections)
@@ -366,6 +378,7 @@ void http_server_free(struct http_server *server)
 
 /* ---- handles ---- */
 
+/* The handle is generation and index; the index of a stranger's making is checked, though none should ever reach us. */
 struct http_exchange *http_server_find(struct http_server *server, uint64_t handle)
 {
     uint32_t index = (uint32_t)handle, generation = (uint32_t)(handle >> 32);

@@ -1,9 +1,12 @@
+/* What the launcher says, handed to the process that it is said to. One table from message to function; which messages
+ * may come from the launcher at all was checked by the channel. */
 #include "runtime/loop/control.h"
 
 #include <stdlib.h>
 
 #include "runtime/base/log.h"
 
+/* The descriptor is the callback's from now on; what is not taken is closed by the channel. */
 static int control_take_fd(struct message_in *in)
 {
     int fd = in->fds[0];
@@ -63,6 +66,7 @@ static void control_stop(struct control *control, struct message_in *in)
         control->callbacks->on_stop(control->context, message.grace_ms);
 }
 
+/* on_message gets what is special to one kind of process (a zygote's, the store's). */
 static void control_message(void *context, struct message_in *in)
 {
     static void (*const handlers[MESSAGE_COUNT])(struct control *, struct message_in *) = {

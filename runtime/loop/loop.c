@@ -1,3 +1,13 @@
+/* The loop, and what hangs off it.
+ *
+ * libevent is asked for one pass at a time (EVLOOP_ONCE), because work is left for the end of a turn: deferred
+ * callbacks, then the channels that were written to. Gathering is the point: a turn that handled fifty requests for
+ * one worker writes them as one packet, and one that called loop_defer() ten times runs once.
+ *
+ * A channel's owner may detach it at any time, also from inside its own callback; such a channel is only marked, and
+ * freed when its callback has returned (`busy`). Everything runs on one thread: no locks, and libevent is told so.
+ * The loop's clock is the kernel's coarse one, read for nothing and late by some milliseconds; no timer here is
+ * worth the timerfd_settime in each pass that a precise one costs. */
 #include "runtime/loop/loop.h"
 
 #include <event2/event.h>
@@ -23,6 +33,7 @@ struct loop_channel {
     bool detached;
 };
 
+/* ---- the loop itself ---- */
 static struct timeval loop_timeval(uint64_t ms)
 {
     return (struct timeval){.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000};
@@ -40,6 +51,7 @@ int loop_init(struct loop *loop)
     return loop->base ? 0 : ERROR_SYSTEM;
 }
 
+/* Takes a channel out of the list of those to flush; it need not be in it. */
 static void loop_channel_unqueue(struct loop_channel *attached)
 {
     if (!attached->link_queued)
@@ -94,6 +106,8 @@ void loop_stop(struct loop *loop)
 
 /* -- channels -- */
 
+/* The channel ended by itself. Its owner is told last, with nothing of it left: it usually attaches the next one
+ * here. */
 static void loop_channel_close(struct loop_channel *attached, int result)
 {
     loop_close_callback *on_close = attached->on_close;
@@ -105,6 +119,7 @@ static void loop_channel_close(struct loop_channel *attached, int result)
         on_close(context, result);
 }
 
+/* A packet may hold several messages, and the first may have made its owner detach: the rest is for nobody. */
 static void loop_channel_message(void *context, struct message_in *message)
 {
     struct loop_channel *attached = context;
@@ -127,6 +142,8 @@ static void loop_channel_readable(evutil_socket_t fd, short events, void *contex
         loop_channel_close(attached, result);
 }
 
+/* Waiting for room in the socket is armed only when there was none: the usual flush costs one write and nothing
+ * else. */
 static void loop_channel_flush(struct loop_channel *attached)
 {
     int result = channel_flush(&attached->channel);
@@ -206,6 +223,7 @@ static void loop_append_deferred(struct loop *loop, struct loop_deferred *deferr
     loop->last_deferred = deferred;
 }
 
+/* Not queued any more before it runs, so that it can ask for another run itself. */
 static struct loop_deferred *loop_take_deferred(struct loop *loop)
 {
     struct loop_deferred *deferred = loop->deferred;
@@ -237,6 +255,8 @@ void loop_flush(struct loop *loop)
     }
 }
 
+/* The end of a turn stands before the wait, so that what was deferred or written before the loop began is done as well,
+ * and behind the last one, so that a process that stops has said its last words. */
 void loop_run(struct loop *loop)
 {
     loop->stopped = false;

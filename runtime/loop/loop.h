@@ -75,8 +75,8 @@ void loop_signal_init(struct loop *loop, struct loop_watch *watch, int number,
                       void (*callback)(void *context, int number), void *context);
 
 /* -- the end of the turn -- */
-/* Writes what all channels have queued, now instead of at the end of the turn: for who still has much to do in this turn
- * that the peers need not wait for. on_close may be called. */
+/* Writes what all channels have queued, now instead of at the end of the turn: for who still has much to do in this
+ * turn that the peers need not wait for. on_close may be called. */
 void loop_flush(struct loop *loop);
 struct loop_deferred {
     struct loop_deferred *next;

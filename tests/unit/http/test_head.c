@@ -70,6 +70,12 @@ static void test_framing_fields(void **state)
     assert_false(parser.head.has_host);
     assert_true(parse("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n") > 0);
     assert_true(parser.head.keep_alive);
+    assert_true(parse("GET / HTTP/1.0\r\nConnection: close, keep-alive\r\n\r\n") > 0);
+    assert_false(parser.head.keep_alive);
+    assert_true(parse("GET / HTTP/1.0\r\nConnection: close\r\nConnection: keep-alive\r\n\r\n") > 0);
+    assert_false(parser.head.keep_alive);
+    assert_true(parse("GET / HTTP/1.1\r\n" H "Connection: x, CLOSE ,y\r\n\r\n") > 0);
+    assert_false(parser.head.keep_alive);
 }
 
 static const struct {
