@@ -76,21 +76,6 @@ static int guard_unpack(lua_State *lua)
     return guard_call(lua);
 }
 
-/* %p would print an address. */
-static int guard_format(lua_State *lua)
-{
-    const char *format = luaL_checkstring(lua, 1);
-
-    for (const char *at = strchr(format, '%'); at; at = strchr(at, '%')) {
-        at += 1 + strspn(at + 1, "-+ #0123456789.");
-        if (*at == 'p')
-            return luaL_error(lua, "string.format: %%p does not exist here");
-        if (*at)
-            at++;
-    }
-    return guard_call(lua);
-}
-
 /* tostring without addresses: "table", "function"; __tostring and __name work. */
 static int guard_tostring(lua_State *lua)
 {
@@ -106,6 +91,30 @@ static int guard_tostring(lua_State *lua)
         return 1;
     lua_pushstring(lua, luaL_typename(lua, 1));
     return 1;
+}
+
+/* %p would print an address, and so would %s of a value without a text of its own: such arguments become what tostring
+ * says before the format is filled in. Conversions are counted as the library counts them, one argument each. */
+static int guard_format(lua_State *lua)
+{
+    const char *format = luaL_checkstring(lua, 1);
+    int argument = 1, last = lua_gettop(lua);
+
+    for (const char *at = strchr(format, '%'); at; at = strchr(at, '%')) {
+        at += 1 + strspn(at + 1, "-+ #0123456789.");
+        if (*at == 'p')
+            return luaL_error(lua, "string.format: %%p does not exist here");
+        argument += *at != '%';
+        if (*at == 's' && argument <= last) {
+            lua_pushcfunction(lua, guard_tostring);
+            lua_pushvalue(lua, argument);
+            lua_call(lua, 1, 1);
+            lua_replace(lua, argument);
+        }
+        if (*at)
+            at++;
+    }
+    return guard_call(lua);
 }
 
 /* The heap as we count it: Lua's own figure would tell about the preloaded kit's sharing. */

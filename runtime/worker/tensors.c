@@ -173,7 +173,8 @@ static void tensors_read_shape(lua_State *lua, int table, struct tensor *tensor)
         lua_Integer size = lua_tointegerx(lua, -1, &whole);
         if (!whole || size < 0)
             luaL_error(lua, "the shape of the tensor \"%s\" has a dimension that is no whole number of at least 0: %s",
-                       tensor->name.data, luaL_tolstring(lua, -1, NULL));
+                       tensor->name.data,
+                       lua_type(lua, -1) == LUA_TNUMBER ? lua_tostring(lua, -1) : luaL_typename(lua, -1));
         tensor->shape[tensor->rank] = (uint64_t)size;
         lua_pop(lua, 1);
     }

@@ -310,6 +310,12 @@ class Surface(WorkerCase):
     def test_nothing_prints_an_address(self):
         worker = self.handler("return tostring({}) .. tostring(print) .. tostring(coroutine.create(print)) .. (pcall(string.format, '%p', {}) and 'p' or '')")
         self.assertEqual(worker.call(1, [""]), ["tablefunctionthread"])
+        for code in ("('%s'):format({})", "('%-20s|%5.3s'):format(print, {})", "('%%%d%s'):format(1, coroutine.create(print))", "('%s'):format(ui)",
+                     "('%s'):format(setmetatable({}, {__name = 'mine'}))", "select(2, pcall(error, {}))", "select(2, pcall(string.rep, 'x', {}))",
+                     "debug.traceback('x')", "select(2, pcall(ui.error, {}))", "('%q'):format('x')", "select(2, pcall(string.format, '%d', {}))",
+                     "select(2, pcall(function() return {} < {} end))", "select(2, pcall(function() local t = {} t[nil] = 1 end))"):
+            with self.subTest(code):
+                self.assertNotIn("0x", json.dumps(self.handler(f"return tostring(({code}))").call(1, [""])))
 
     def test_bytecode_is_refused(self):
         worker = self.handler("local ok, why = load('\\27Lua') return why")
