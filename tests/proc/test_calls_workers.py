@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -352,6 +353,34 @@ class Workers(unittest.TestCase):
         self.wait_for(lambda: any(name == "infer_job" for name, _ in self.rig.jobs))
         self.rig.post("/gradio_api/cancel", {"event_id": body["event_id"], "session_hash": "s"})
         self.wait_for(lambda: any(name == "infer_cancel" for name, _ in self.rig.jobs))
+
+    def test_leaving_reaches_the_model(self):
+        """The client of /run leaves, or a page closes its stream and does not come back: the model is told at once, or after
+        the grace that a reload may take; a sibling in the same process goes on."""
+        gate = threading.Event()
+        self.addCleanup(gate.set)
+        self.handlers[1] = lambda worker, stream, start: worker.ask(
+            "call_model", {"model": json.loads(start["data"])[0], "op": "wait", "arguments": "{}", "tensors": b""}, stream)
+        self.handlers[2] = lambda worker, stream, start: (worker.partial(stream, ["b"]), gate.wait(30), worker.done(stream, ["went on"]))
+        self.rig.join(2, ["x"], "sibling")
+        sibling = self.rig.stream("sibling")
+        body = json.dumps({"data": ["run"]}).encode()
+        client = socket.create_connection(("127.0.0.1", self.rig.port))
+        client.sendall(f"POST {self.rig.base}/gradio_api/run/one HTTP/1.1\r\nHost: localhost:{self.rig.port}\r\n"
+                       f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        self.rig.join(1, ["page"], "s")
+        stream = self.rig.stream("s")
+        self.wait_for(lambda: len([name for name, _ in self.rig.jobs if name == "infer_job"]) == 2)
+        jobs = {values["model"]: values["job"] for name, values in self.rig.jobs if name == "infer_job"}
+        client.close()
+        self.wait_for(lambda: ("infer_cancel", {"job": jobs[b"run"]}) in self.rig.jobs)
+        left = time.time()
+        stream.close()
+        self.wait_for(lambda: ("infer_cancel", {"job": jobs[b"page"]}) in self.rig.jobs, 20)
+        self.assertGreater(time.time() - left, 10)
+        gate.set()
+        self.assertEqual(sibling.until("process_completed")[-1]["output"]["data"], ["went on"])
+        self.assertEqual(len(self.rig.workers), 1)
 
     def test_the_inference_backend_restarts(self):
         def run(worker, stream, start):

@@ -84,6 +84,16 @@ const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve,
 const join = (play: Play, listener: Listener, dependency = FN): Promise<string | null> =>
   play.session.join({ dependency, data: ["Ada"], eventData: null, triggerId: 7 }, listener);
 
+test("what the page was given goes along with its calls, and nothing where it was given nothing", async () => {
+  const play = new Play();
+  const { listener } = ears();
+  await new Session(play.http, "other", play.clock, "key").join({ dependency, data: [], eventData: null, triggerId: null }, listener);
+  assert.deepEqual(play.posts[0], [
+    "queue/join",
+    { data: [], event_data: null, fn_index: 3, trigger_id: null, session_hash: "other", page: "key" },
+  ]);
+});
+
 test("a call: joined, queued, started, answered; then the stream is closed by the server", async () => {
   const play = new Play();
   const { heard, listener } = ears();
