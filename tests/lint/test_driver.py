@@ -146,6 +146,17 @@ class Unittest(unittest.TestCase):
         self.assertIn("failed", [status for status, name in rows if "Broken" in name])
 
 
+class Benchmarks(unittest.TestCase):
+    def test_programs_and_what_they_share(self):
+        names = {os.path.basename(path) for path in driver.benchmarks()}
+        self.assertIn("bench_calls.py", names)
+        self.assertIn("bench_page.mjs", names)
+        self.assertEqual(set(), names & {"figures.py", "product.py", "figures.txt", "calls_load.c", "demos"})
+
+    def test_the_machine_is_described(self):
+        self.assertRegex(driver.machine(), r"^\d+ x .+, Linux \d.*, load average \d+\.\d, ")
+
+
 class Command(unittest.TestCase):
     def test_unknown_suite(self):
         with self.assertRaises(SystemExit):
@@ -160,8 +171,7 @@ class Command(unittest.TestCase):
     def test_help_names_every_suite(self):
         done = subprocess.run([os.path.join(ROOT, "ops", "test"), "--help"], capture_output=True, text=True, check=True)
         for name in driver.SUITES:
-            if name != "bare":
-                self.assertIn("--" + name, done.stdout)
+            self.assertIn("--" + name, done.stdout)
 
 
 if __name__ == "__main__":
