@@ -87,7 +87,8 @@ const join = (play: Play, listener: Listener, dependency = FN): Promise<string |
 test("what the page was given goes along with its calls, and nothing where it was given nothing", async () => {
   const play = new Play();
   const { listener } = ears();
-  await new Session(play.http, "other", play.clock, "key").join({ dependency, data: [], eventData: null, triggerId: null }, listener);
+  const session = new Session(play.http, "other", play.clock, "key");
+  await session.join({ dependency: FN, data: [], eventData: null, triggerId: null }, listener);
   assert.deepEqual(play.posts[0], [
     "queue/join",
     { data: [], event_data: null, fn_index: 3, trigger_id: null, session_hash: "other", page: "key" },
