@@ -33,8 +33,12 @@ static void keys_keep_their_types(void **state)
     assert_card("---\ntitle: \"true\"\nshort_description: 'yes: no'\ncustom_headers:\n  a: b\n---\n", 0,
                 "{\"title\":\"true\",\"short_description\":\"yes: no\",\"custom_headers\":{\"a\":\"b\"}}", "");
     assert_card("---\ndisable_embedding: [\"https://a.example\"]\n---\n", 0, "{\"disable_embedding\":[\"https://a.example\"]}", "");
+    assert_card("---\nlimits:\n  event_ms: 5000\n  queue: 3\n---\n", 0,
+                "{\"limits\":{\"event_ms\":\"5000\",\"queue\":\"3\"}}", "");
     assert_card("---\ntitle: 007\n---\n", 0, "{\"title\":\"007\"}", "");
 }
+
+#define LIMIT_WORDS "whole numbers by name: slice_ms, event_cpu_ms, event_ms, heap_bytes, queue"
 
 static void what_is_wrong_is_told_with_its_line(void **state)
 {
@@ -42,6 +46,9 @@ static void what_is_wrong_is_told_with_its_line(void **state)
         const char *readme, *report;
     } cases[] = {
         {"---\ntitle: [1]\n---\n", "README.md:2: title must be a text\n"},
+        {"---\nlimits:\n  event_ms: soon\n---\n", "README.md:3: limits must be " LIMIT_WORDS "\n"},
+        {"---\nlimits:\n  speed: 5\n---\n", "README.md:3: limits must be " LIMIT_WORDS "\n"},
+        {"---\nlimits: 5\n---\n", "README.md:2: limits must be " LIMIT_WORDS "\n"},
         {"---\nemoji: x\npinned: maybe\n---\n", "README.md:3: pinned must be true or false\n"},
         {"---\ncolorFrom: mauve\n---\n",
          "README.md:2: colorFrom must be one of: red yellow green blue indigo purple pink gray\n"},
