@@ -132,17 +132,10 @@ static void write_siblings(struct api_list *list, const struct repository *repos
     buffer_byte(list->out, ']');
 }
 
-static void write_row(void *context, const struct listing_row *row)
+/* What every listing has of a repository. */
+static void write_head(const struct listing_row *row, struct buffer *out)
 {
-    struct api_list *list = context;
-    struct buffer *out = list->out;
     const struct repository *repository = &row->repository;
-    struct json card;
-    if (json_parse(&card, row->card, NULL) != 0) {
-        json_release(&card);
-        return;
-    }
-    json_write_comma(out);
     buffer_format(out, "{\"_id\":\"%024llx\",\"id\":\"%s/%s\",\"author\":\"%s\"", (unsigned long long)repository->id,
                   repository->owner, repository->name, repository->owner);
     json_write_name(out, "sha");
@@ -154,23 +147,39 @@ static void write_row(void *context, const struct listing_row *row)
     write_time(out, "lastModified", row->updated_ms);
     pages_write_flag(out, "private", repository->is_private);
     buffer_string(out, ",\"gated\":false,\"disabled\":false,\"likes\":0,\"trendingScore\":0");
-    write_list(out, &card, "tags");
-    write_list(out, &card, "datasets");
-    if (!repository->model) {
-        json_write_member(out, "sdk", row->sdk.length ? row->sdk : TEXT("static"));
-        write_list(out, &card, "models");
-        write_addresses(list->store, repository, out);
+}
+
+/* What only the address of one repository has, or a listing that asks for `full`. */
+static void write_details(struct api_list *list, const struct listing_row *row)
+{
+    buffer_string(list->out, ",\"cardData\":");
+    buffer_text(list->out, row->card);
+    if (!row->repository.model) {
+        buffer_string(list->out, ",\"runtime\":");
+        write_runtime(list->store, &row->repository, list->out);
     }
-    if (list->full) {
-        buffer_string(out, ",\"cardData\":");
-        buffer_text(out, row->card);
-        if (!repository->model) {
-            buffer_string(out, ",\"runtime\":");
-            write_runtime(list->store, repository, out);
+    write_siblings(list, &row->repository);
+}
+
+static void write_row(void *context, const struct listing_row *row)
+{
+    struct api_list *list = context;
+    struct buffer *out = list->out;
+    struct json card;
+    if (json_parse(&card, row->card, NULL) == 0) {
+        json_write_comma(out);
+        write_head(row, out);
+        write_list(out, &card, "tags");
+        write_list(out, &card, "datasets");
+        if (!row->repository.model) {
+            json_write_member(out, "sdk", row->sdk.length ? row->sdk : TEXT("static"));
+            write_list(out, &card, "models");
+            write_addresses(list->store, &row->repository, out);
         }
-        write_siblings(list, repository);
+        if (list->full)
+            write_details(list, row);
+        buffer_byte(out, '}');
     }
-    buffer_byte(out, '}');
     json_release(&card);
 }
 

@@ -24,6 +24,7 @@ static void change_release(struct change *change)
     free(change->type);
 }
 
+/* "owner/name" in `name` wins over "organization". */
 static void split_name(struct change *change)
 {
     char *slash = strchr(change->name, '/');
@@ -36,9 +37,8 @@ static void split_name(struct change *change)
     change->name = name;
 }
 
-/* 0, or it was answered. */
-/* Clients say the owner in one of two ways, or not at all: then it is whoever asks. Without a type it is a model, as
- * the Hub has it. */
+/* 0, or it was answered. Clients say the owner in one of two ways, or not at all: then it is whoever asks. Without
+ * a type it is a model, as the Hub has it. */
 static int read_change(struct request *request, struct text body, struct change *change)
 {
     *change = (struct change){0};
@@ -75,6 +75,7 @@ static bool may_change(struct request *request)
     return identity->account.id != 0 && identity->write;
 }
 
+/* Older clients send "private", newer ones "visibility". */
 static bool is_private(const struct json *json)
 {
     const struct json_node *flag = json_get(json, &json->nodes[0], "private");

@@ -12,6 +12,7 @@
 #include "runtime/base/memory.h"
 #include "store/store.h"
 
+/* What this server wrote into the release beside the pushed files. */
 static bool is_generated(struct text name)
 {
     return text_starts(name, TEXT(".vitrine/"));
@@ -65,6 +66,7 @@ void content_free(void *opened)
     free(content);
 }
 
+/* Exactly this name: no normalising, so no two names lead to one file. */
 int content_find(const struct content *content, struct text path, struct bundle_entry *ret_entry)
 {
     return is_generated(path) ? ERROR_NOT_FOUND : bundle_find(&content->bundle, path, ret_entry);

@@ -52,6 +52,7 @@ struct git_session {
     uint64_t inflated_bytes;
 };
 
+/* Begins to listen on one of the pipes; twice is fine, and so is one that is closed already. */
 static void session_watch(struct git_session *session, struct loop_watch *watch, int fd, void (*callback)(void *, int))
 {
     if (watch->event == NULL && fd >= 0)
@@ -88,6 +89,7 @@ static void session_free(struct git_session *session)
 
 /* -- git's answer -- */
 
+/* As late as possible: until the first byte of git's answer, trouble can still be told with a status. */
 static void start_answer(struct git_session *session)
 {
     BUFFER_AUTO struct buffer headers = BUFFER_EMPTY;
@@ -104,6 +106,7 @@ static void start_answer(struct git_session *session)
 
 static void out_readable(void *context, int fd);
 
+/* A client that does not keep up stops us from reading git, and so git from working, until on_drain. */
 static void pass_on(struct git_session *session, struct text data)
 {
     start_answer(session);
@@ -111,6 +114,7 @@ static void pass_on(struct git_session *session, struct text data)
         session_unwatch(&session->out_watch);
 }
 
+/* git's stderr is for the operator and only when it failed; what the author should know goes through the hook. */
 static void log_errors(const struct git_session *session)
 {
     if (session->end.status == 0 || session->err.length == 0)
@@ -209,6 +213,8 @@ static void git_exited(void *context, const struct cage_end *end)
 
 /* -- the client's body to git -- */
 
+/* git stops reading when it has decided (a refused push, mostly): the rest of the body is read and thrown away, so
+ * that the client gets to read the answer instead of a broken connection. */
 static void in_writable(void *context, int fd)
 {
     struct git_session *session = context;
@@ -235,6 +241,7 @@ static void in_writable(void *context, int fd)
     }
 }
 
+/* Queues a piece of the body. What the queue holds beyond the high mark is bounded by pausing the client. */
 static void give(struct git_session *session, struct text data)
 {
     if (session->in_fd < 0)
@@ -344,6 +351,7 @@ static int open_fds(struct git_session *session, int ret_fds[4], int *ret_hook)
     return good ? 0 : ERROR_SYSTEM;
 }
 
+/* Our ends stay in the session, git's are closed here whatever happens: the launcher has its own copies by then. */
 static int start_cage(struct git_session *session, struct text protocol, const char *actor)
 {
     struct cage_git cage = {
@@ -448,6 +456,8 @@ static int make_repository(struct request *request, struct repository *ret_repos
     return result;
 }
 
+/* The order of the questions is what keeps private repositories unseen: a stranger is asked for a password before
+ * anything is said about what exists; somebody known who may not read hears "no such repository". */
 static int find_repository(struct request *request, bool receive, struct repository *ret_repository)
 {
     int result =
@@ -501,6 +511,7 @@ void git_info_refs(struct request *request)
         fd_close(&session->in_fd);
 }
 
+/* The body is not collected: it flows into git as it comes, up to BOUNDS_PUSH_BYTES before and after inflating. */
 static void serve_pack(struct request *request, const char *service)
 {
     struct repository repository;

@@ -205,9 +205,8 @@ void release_drop_all(struct database *database, const struct vault *vault, int6
 
 /* -- after a crash -- */
 
-/* 1 when it went live, 0 when it was dropped, or an error. */
-/* An error that is not "no such row" leaves the row pending, and the store does not start: guessing could lose a
- * push. */
+/* 1 when it went live, 0 when it was dropped, or an error. An error that is not "no such row" leaves the row
+ * pending, and the store does not start: guessing could lose a push. */
 static int reconcile_one(struct database *database, const struct vault *vault, const char *data, int64_t id)
 {
     struct release release;

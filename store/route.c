@@ -122,8 +122,8 @@ static bool segments_match(struct request *request, struct text pattern, struct 
     return path.length == 0;
 }
 
-/* 1 when a route was called, 0 when none fits the path, 405 when none fits the method. */
-/* A trailing slash makes no difference. 405 is remembered while later rows may still fit. */
+/* 1 when a route was called, 0 when none fits the path, 405 when none fits the method. A trailing slash makes no
+ * difference. 405 is remembered while later rows may still fit. */
 static int try_routes(struct request *request, const struct route *routes, size_t count)
 {
     unsigned method = HTTP_MASK(request->exchange->head.method);

@@ -74,6 +74,7 @@ struct url_parts {
     struct text scheme, host, port;
 };
 
+/* The slices borrow `url`. An IPv6 address keeps its brackets. */
 static struct url_parts split_url(const char *url)
 {
     struct url_parts parts = {.scheme = text_from(url)};
@@ -133,6 +134,7 @@ void settings_demo_url(const struct store_settings *settings, struct buffer *out
     buffer_byte(out, '/');
 }
 
+/* With the user's name in it, so that git asks for a password (the token) and for nothing else. */
 void settings_push_url(const struct store_settings *settings, struct buffer *out, bool model, const char *owner,
                        const char *name)
 {

@@ -1,9 +1,9 @@
 /* The pages that show demos and models: gallery, a demo, a model.
  *
- * Each handler writes one JSON object and names a template, whose own
- * comment says which members it reads. What a stranger wrote reaches a page in three ways: as a JSON text that the template escapes, as a colour
- * that is checked against a list because it becomes a class name, and as a README that sanitize.c rewrote. Whether
- * the viewer may write decides what is in the object, not what is hidden by the page. */
+ * Each handler writes one JSON object and names a template, whose own comment says which members it reads. What a
+ * stranger wrote reaches a page in three ways: as a JSON text that the template escapes, as a colour that is checked
+ * against a list because it becomes a class name, and as a README that sanitize.c rewrote. Whether the viewer may
+ * write decides what is in the object, not what is hidden by the page. */
 #include "store/site.h"
 
 #include <string.h>
@@ -32,6 +32,7 @@ static struct text safe_color(struct text color, const char *fallback)
     return text_from(fallback);
 }
 
+/* The word for people and the class for the style sheet. */
 static void write_stage(const struct stage *stage, struct buffer *out)
 {
     json_write_member(out, "stage_kind", text_from(stage_kind(stage->name)));
@@ -69,6 +70,7 @@ void site_write_row(struct store *store, const struct listing_row *row, struct b
     stage_release(&stage);
 }
 
+/* The head of a demo's tabs, filled apart and put into the page as it is: all tabs share one template for it. */
 struct head {
     struct request *request;
     const struct stage *stage;
@@ -114,6 +116,7 @@ static void add_row(void *context, const struct listing_row *row)
     site_write_row(rows->store, row, rows->out);
 }
 
+/* Empty when there is no such page: the template shows the link only when it has an address. */
 static void write_page_url(struct buffer *out, const char *name, struct text query, int64_t page, bool there)
 {
     BUFFER_AUTO struct buffer url = BUFFER_EMPTY;
@@ -127,6 +130,7 @@ static void write_page_url(struct buffer *out, const char *name, struct text que
     json_write_member(out, name, buffer_view(&url));
 }
 
+/* From 1; nonsense is the first page. */
 static int64_t page_number(const struct request *request)
 {
     BUFFER_AUTO struct buffer text = BUFFER_EMPTY;
@@ -171,6 +175,7 @@ void site_gallery(struct request *request)
 
 /* -- a demo -- */
 
+/* A list of the card (tags, models) as links or plain words; entries that are no texts are skipped. */
 static void write_names(const struct json *json, const char *name, bool models, struct buffer *out)
 {
     const struct json_node *list = json_get(json, &json->nodes[0], name);
@@ -252,6 +257,7 @@ static void write_urls(struct request *request, const struct repository *reposit
     json_write_member(context, "push_url", buffer_view(&url));
 }
 
+/* What write_card() fills beside the page's object: window title and description stand in the layout. */
 struct card {
     struct buffer *context;
     struct buffer *title, *description;

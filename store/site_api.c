@@ -5,6 +5,7 @@
 #include "store/site.h"
 #include "store/store.h"
 
+/* An absent member becomes an empty text: the document is a stranger's and may lack anything. */
 static void write_copy(const struct json *json, const struct json_node *from, const char *name, const char *as,
                        struct buffer *out)
 {
@@ -40,6 +41,7 @@ static void write_slot(const struct json *json, const struct json_node *slot, bo
     buffer_byte(out, '}');
 }
 
+/* As JSON, since that is also how it stands in JavaScript and nearly how it stands in Python. */
 static struct text example_of(const struct json *json, const struct json_node *slot)
 {
     const struct json_node *example = json_get(json, slot, "example_input");
@@ -81,6 +83,7 @@ static void write_examples(const struct json *json, const struct json_node *para
     json_write_member(out, "example_python", buffer_view(&python));
 }
 
+/* One function that programs can call: its slots, and the same call written for three kinds of client. */
 static void write_endpoint(const struct json *json, const struct json_node *endpoint, struct buffer *out)
 {
     static const char *const lists[] = {"parameters", "returns"};

@@ -39,6 +39,7 @@ static bool open_path(struct request *request, struct repository *ret_repository
 
 /* -- the Code tab -- */
 
+/* One step of the way: a name and where it leads; the last one, which is where we are, has an empty address. */
 static void write_crumb(struct buffer *out, struct text name, const struct buffer *href)
 {
     json_write_comma(out);
@@ -81,7 +82,7 @@ static void write_release(struct request *request, const struct content *content
     pages_write_time(out, "updated", database_query_integer(&query, 2));
 }
 
-/* What folder and file pages share; the object is left open. */
+/* What folder and file pages share: head, crumbs, the commit they are seen at; the object is left open. */
 static void begin_page(struct request *request, const struct repository *repository, const struct content *content,
                        struct text path, struct buffer *out)
 {
@@ -111,6 +112,7 @@ static void show_page(struct request *request, const struct repository *reposito
     request_page(request, &(struct request_page){200, "code", "code", buffer_view(&title), {0}}, context);
 }
 
+/* A repository without a live release has an empty root and nothing below it. */
 void site_tree(struct request *request)
 {
     BUFFER_AUTO struct buffer context = BUFFER_EMPTY;
@@ -134,6 +136,8 @@ void site_tree(struct request *request)
     content_free(content);
 }
 
+/* Text up to BOUNDS_CODE_VIEW_BYTES is shown, cut at a character; anything with a zero byte or no UTF-8 is "no text".
+ */
 static void write_file(struct text path, const struct bundle_entry *entry, struct buffer *out)
 {
     BUFFER_AUTO struct buffer size = BUFFER_EMPTY;
@@ -178,6 +182,8 @@ void site_blob(struct request *request)
 
 /* -- the bytes -- */
 
+/* On the site's own origin, so only types that cannot run anything are told to the browser: pictures and sound as
+ * they are, short text as text/plain, all else to be saved. The checksum of the bundle's index is the entity tag. */
 void site_resolve(struct request *request)
 {
     BUFFER_AUTO struct buffer headers = BUFFER_EMPTY;

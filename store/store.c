@@ -1,3 +1,12 @@
+/* Starting, stopping, and what all parts share.
+ *
+ * One thread runs the loop and owns everything in struct store; job threads touch nothing but their job. The order of
+ * the start is the order of what may be missing: settings, libraries, database and folders (with what a crash left
+ * put right), pages, then the walls around this process, then threads and listeners. Whatever fails before the walls
+ * ends the start with a logged sentence; the launcher tries again.
+ *
+ * Requests outlive their answers until the end of the turn (finished_turn), peers may come and go at any time (NULL
+ * while away), and everything that waits for somebody else is in one of the maps, found by a number of ours. */
 #include "store/store.h"
 
 #include <errno.h>
@@ -46,6 +55,7 @@ static void on_admin_request(void *context, struct http_exchange *exchange)
         route_dispatch_admin(request);
 }
 
+/* Also called for exchanges that were refused before they had a request. */
 static void on_finished(void *context, struct http_exchange *exchange, int code)
 {
     if (exchange->note != NULL)
@@ -69,8 +79,8 @@ static const struct http_server_callbacks public_callbacks = {
 static const struct http_server_callbacks admin_callbacks = {.on_request = on_admin_request,
                                                              .on_finished = on_finished};
 
-/* Whoever reaches the admin socket may do everything, so its mode lets only our own user (and root) connect: the socket
- * is made under a umask that leaves no moment in which others could. */
+/* Whoever reaches the admin socket may do everything, so its mode lets only our own user (and root) connect: the
+ * socket is made under a umask that leaves no moment in which others could. */
 static int listen_admin(struct store *store)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -105,6 +115,7 @@ void store_flush_soon(struct store *store)
     loop_timer_start(&store->flush_timer, BOUNDS_LOG_FLUSH_MS);
 }
 
+/* Once a minute: what has expired goes. Each of these statements finds its rows by an index. */
 static void sweep_due(void *context)
 {
     struct store *store = context;
@@ -125,6 +136,7 @@ static void jobs_done(void *context, int fd)
 
 /* -- starting -- */
 
+/* VITRINE_LIMIT_*: nonsense and 0 are not obeyed. */
 static int64_t limit_from_environment(const char *name, int64_t fallback)
 {
     uint64_t value;
@@ -132,6 +144,7 @@ static int64_t limit_from_environment(const char *name, int64_t fallback)
     return text != NULL && text_to_u64(text_from(text), &value) == 0 && value > 0 ? (int64_t)value : fallback;
 }
 
+/* Folders are made with mode 0700; the umask of the process lets nobody else in either. */
 static int open_data(struct store *store)
 {
     static const char *const folders[] = {"repos", "trash"};
@@ -162,12 +175,12 @@ static int libraries_init(void)
 {
     if (sodium_init() < 0 || git_libgit2_init() < 0)
         return ERROR_SYSTEM;
-    /* Objects are read once each; and what a push claims is checked. */
     /* No configuration of this machine or of whoever started us. */
     static const int levels[] = {GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG,
                                  GIT_CONFIG_LEVEL_GLOBAL};
     for (size_t i = 0; i < MEMORY_COUNT(levels); i++)
         git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "");
+    /* Objects are read once each; and what a push claims about them is checked. */
     git_libgit2_opts(GIT_OPT_ENABLE_CACHING, 0);
     git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 1);
     git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0); /* all below our own private directory */
@@ -238,6 +251,7 @@ int store_start(struct store *store)
     return result;
 }
 
+/* What waits is written first, because the grace may be too short for anything else. */
 void store_stop(struct store *store, uint32_t grace_ms)
 {
     store->stopping = true;
@@ -290,6 +304,7 @@ void store_log(struct store *store, int64_t repository_id, const char *source, c
         store_flush_soon(store);
 }
 
+/* Names and not ids: an event is read when its subject is long gone. A full disk loses it, and nothing else. */
 void store_event(struct store *store, const char *actor, const char *what, const char *object, const char *detail)
 {
     database_run(&store->database, "INSERT INTO events (wall_ms, actor, what, object, detail) VALUES (?, ?, ?, ?, ?)",
@@ -313,6 +328,7 @@ void store_announce_tokens(struct store *store)
         channel_send_tokens_changed(store->gateway, 0, &(struct message_tokens_changed){0});
 }
 
+/* Removing a large repository takes long, so a thread does it. */
 struct trash_job {
     struct job job;
     char *data;
@@ -329,6 +345,8 @@ static void trash_done(struct job *job)
     free(job);
 }
 
+/* Files and bundles first, then the row: what a crash leaves is a repository without contents, which can be deleted
+ * again, never files that no row leads to. While a push is being published it is not deleted under its feet. */
 int store_delete_repository(struct store *store, const struct repository *repository)
 {
     if (map_get_u64(&store->publishing, (uint64_t)repository->id) != NULL)

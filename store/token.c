@@ -13,6 +13,7 @@
 
 #define TOUCH_MS 3600000
 
+/* It is shown on pages and printed on terminals: text, without control characters. */
 static bool token_name_is_fine(struct text name)
 {
     if (name.length == 0 || name.length >= sizeof ((struct identity *)0)->token_name || !text_is_utf8(name))
@@ -24,6 +25,7 @@ static bool token_name_is_fine(struct text name)
     return true;
 }
 
+/* The text of the token leaves the store here, once. */
 int token_create(struct database *database, int64_t account_id, struct text name, bool write, struct buffer *out)
 {
     if (!token_name_is_fine(name))

@@ -30,6 +30,7 @@ struct walk {
     struct buffer *reason;      /* the caller's */
 };
 
+/* libgit2's own words go to the log; the author gets a sentence from whoever called. */
 static int git_trouble(const char *what)
 {
     const git_error *trouble = git_error_last();
@@ -37,6 +38,8 @@ static int git_trouble(const char *what)
     return ERROR_SYSTEM;
 }
 
+/* The hook sees the repository under another path than the store does, so only the folder's name is taken, and only
+ * one as git makes them. */
 int tree_quarantine_name(struct text path, struct buffer *out)
 {
     static const char prefix[] = "tmp_objdir-incoming-";
@@ -54,6 +57,7 @@ int tree_quarantine_name(struct text path, struct buffer *out)
 
 /* -- opening -- */
 
+/* lstat: a link that a compromised git cage put there must not lead to somebody else's objects. */
 static int add_objects(git_odb *odb, const struct tree_source *source, const char *folder)
 {
     BUFFER_AUTO struct buffer path = BUFFER_EMPTY;
@@ -168,6 +172,7 @@ static int list(struct walk *walk, const git_oid *oid, int depth)
 
 /* -- the whole -- */
 
+/* Cut at a whole character, since it goes into JSON. */
 static char *first_line(const char *string, size_t limit)
 {
     struct text line = text_from(string ? string : "");
@@ -224,6 +229,7 @@ void tree_release(struct tree *tree)
     *tree = (struct tree){0};
 }
 
+/* The size was checked when the tree was listed; an object that is another size now is our own trouble. */
 int tree_read(const struct tree *tree, const struct tree_entry *entry, struct tree_blob *ret_blob,
               struct buffer *reason)
 {

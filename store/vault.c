@@ -31,6 +31,7 @@ static int open_directory(int parent_fd, const char *path)
     return fd < 0 ? ERROR_SYSTEM : fd;
 }
 
+/* What a crash left half-written: nobody knows these names. */
 static void clear_directory(int directory_fd)
 {
     int copy = openat(directory_fd, ".", DIRECTORY_FLAGS);
@@ -67,6 +68,7 @@ void vault_release(struct vault *vault)
     fd_close(&vault->incoming_fd);
 }
 
+/* Mode 0400: from the first byte on nobody can open it for writing again. */
 int vault_begin(const struct vault *vault, char ret_name[33])
 {
     random_hex(ret_name, 16);
@@ -159,6 +161,7 @@ static void each_in_folder(const struct vault *vault, const char *folder,
     closedir(directory);
 }
 
+/* Folder by folder in order; a bundle that appears meanwhile may be visited or not. */
 void vault_each(const struct vault *vault, void (*visit)(void *context, struct text digest), void *context)
 {
     for (unsigned first = 0; first < 256; first++) {

@@ -37,6 +37,7 @@ static void say(int fd, const char *format, ...)
     va_end(arguments);
 }
 
+/* Never NULL; the caller frees it. */
 static char *member(const struct json *json, const struct json_node *object, const char *name)
 {
     char *text = json_string_copy(json_get(json, object, name));
@@ -130,7 +131,7 @@ static int user_link(struct command *command, const struct arguments *arguments)
     return post(command, "/users/link", &body, "url");
 }
 
-/* Prints the columns of each object of an array as a table; `columns` ends with NULL. */
+/* Prints the columns of each object of an array as a table, or the JSON as it came; `columns` ends with NULL. */
 static int list(struct command *command, const char *target, const char *const *columns, bool as_json)
 {
     BUFFER_AUTO struct buffer answer = BUFFER_EMPTY;
@@ -233,6 +234,7 @@ static void print_repositories(struct command *command, const struct json *json,
     }
 }
 
+/* Processes, demos and models; what went wrong stands behind the stage. */
 static int status(struct command *command, const struct arguments *arguments)
 {
     BUFFER_AUTO struct buffer answer = BUFFER_EMPTY;
@@ -295,6 +297,7 @@ static int usage(int fd, const char *first_word)
     return 2;
 }
 
+/* The first row that fits is the only one: no command is the beginning of another. */
 static const struct row *find_row(int argc, char **argv)
 {
     for (size_t index = 0; index < MEMORY_COUNT(rows); index++) {
