@@ -35,8 +35,9 @@ struct demo {
 };
 
 struct demo *demo_hold(struct demo *demo);
-void demo_drop(struct demo *demo);
+void demo_drop(struct demo *demo); /* NULL is fine */
 
+/* Everything here can be asked again from the store: it may be dropped at any time, and at worst costs a question. */
 struct demo_table {
     struct gateway *gateway;
     struct map by_key;    /* "0ann-digits", "1ann/digits" → struct demo_key */

@@ -17,7 +17,8 @@ enum headers_surface {
     HEADERS_COUNT
 };
 
-/* Who may frame a demo and what it asks for, from the store's settings. */
+/* Who may frame a demo and what it asks for, from the store's settings. Origins are checked by headers_is_origin()
+ * before they come here, and once more when they are written. */
 struct headers_policy {
     bool embedding_disabled;  /* only our own site frames it */
     struct text parents;      /* origins, separated by spaces; empty: anybody */

@@ -16,6 +16,7 @@ struct identity {
     bool may_write;      /* the token, not the account */
 };
 
+/* Both maps are bounded: known by BOUNDS_BEARERS_KNOWN, asked by the requests that wait. */
 struct identity_table {
     struct gateway *gateway;
     struct map known;    /* token → struct identity */
@@ -37,6 +38,7 @@ void identity_query_cancel(struct identity_query *query);
 
 /* A message of the store: true when it belongs here. */
 bool identity_message(struct identity_table *table, struct message_in *message);
+/* The store is gone: everything is forgotten, who waits is answered NULL. */
 void identity_store_lost(struct identity_table *table);
 
 #endif

@@ -45,6 +45,7 @@ static inline struct text release_page_key(const struct release *release)
 struct release *release_hold(struct release *release);
 void release_drop(struct release *release); /* NULL is fine; the last one unmaps and closes */
 
+/* What the store said about the release whose bundle came. */
 struct release_source {
     uint64_t id, demo_id;
     struct text commit, digest;

@@ -6,13 +6,14 @@
 
 enum http_body_kind { HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED, HTTP_BODY_UNTIL_CLOSE };
 
+/* Where a body is in its framing. It refers to no bytes, so it survives that they are read piece by piece. */
 struct http_body {
     uint64_t left;        /* of the announced length, or of the current chunk */
     uint16_t line_bytes;  /* of the current size or trailer line */
     uint16_t extra_bytes; /* of all extensions and trailers */
-    uint8_t kind;
-    uint8_t state;
-    uint8_t digits;
+    uint8_t kind;         /* enum http_body_kind */
+    uint8_t state;        /* of the chunked framing, body.c */
+    uint8_t digits;       /* of the current size line: leading zeros count too */
 };
 
 enum http_body_result { HTTP_BODY_MORE, HTTP_BODY_PIECE, HTTP_BODY_END };

@@ -16,9 +16,9 @@
 enum http_timed {
     HTTP_TIMED_NOTHING, /* the handler's time */
     HTTP_TIMED_HEAD,    /* a head must be whole */
-    HTTP_TIMED_IDLE,
+    HTTP_TIMED_IDLE,    /* between requests; looked at early once, for who has not taken the last answer */
     HTTP_TIMED_PROGRESS, /* a body that comes, an output that leaves: looked at in windows */
-    HTTP_TIMED_LINGER,
+    HTTP_TIMED_LINGER,  /* the client still sends what nobody reads */
 };
 
 enum http_phase {
@@ -28,13 +28,15 @@ enum http_phase {
     HTTP_PHASE_LINGER, /* answered, our side shut; reading what the client still sends so that it sees the answer */
 };
 
+/* Everything that an idle client costs us, the allocator's header and its place in libevent's map aside: keep it small.
+ * Buffers are there only while something is under way. */
 struct http_connection {
     struct event event; /* reading always, writing after a short write */
     struct http_server *server;
     struct http_connection *next, **link; /* in a slot of the wheel */
-    struct http_connection *dirty_next;
-    struct http_exchange *exchange;
-    struct http_output output;
+    struct http_connection *dirty_next;   /* those the flush pass looks at; valid while `dirty` */
+    struct http_exchange *exchange;       /* the one under way; NULL between requests */
+    struct http_output output;            /* of this answer and of pipelined ones before it */
     struct buffer held; /* unfinished head, or bytes behind the current request */
     struct http_peer peer;
     uint32_t deadline;   /* ticks; 0: none */
@@ -45,11 +47,11 @@ struct http_connection {
     uint32_t lingered;   /* bytes read while lingering */
     uint32_t sent;       /* bytes the kernel took, wrapping */
     uint32_t delivered;  /* bytes the client had at the last look, wrapping */
-    uint8_t phase;
-    uint8_t timed;
+    uint8_t phase;       /* enum http_phase */
+    uint8_t timed;       /* enum http_timed: what `deadline` was set for */
     uint8_t stalls;      /* looks in a row at which the client had taken too little */
-    bool keep_alive : 1;
-    bool dirty : 1;
+    bool keep_alive : 1; /* another request may follow the present one */
+    bool dirty : 1;      /* on the server's list for the flush pass */
     bool dead : 1;      /* to be destroyed by the flush pass, nothing more is sent */
     bool closing : 1;   /* no further request; ends when the output is out */
     bool unread : 1;    /* the client may still be sending: linger */
@@ -88,10 +90,11 @@ void http_exchange_drained(struct http_exchange *exchange);
 uint64_t http_exchange_take_window(struct http_exchange *exchange); /* body bytes since the last call */
 
 /* ---- server.c, for both ---- */
+/* A place in the table of handles: its number and generation are what http_exchange_handle() gives away. */
 struct http_slot {
     struct http_exchange *exchange;
-    uint32_t generation;
-    uint32_t next_free;
+    uint32_t generation; /* one more with each use */
+    uint32_t next_free;  /* number + 1 of the next one; 0 ends the list */
 };
 
 enum { HTTP_WHEEL_SLOTS = 64, HTTP_SCRATCH_BYTES = 65536 };
@@ -101,23 +104,27 @@ struct http_server {
     const struct http_limits *limits;
     const struct http_server_callbacks *callbacks;
     void *context;
-    struct event flush, tick, stop;
-    struct http_listener *listeners;
-    struct http_connection *dirty;
+    struct event flush;              /* the pass at the end of the turn */
+    struct event tick;               /* each second, while there are connections */
+    struct event stop;               /* the end of the grace */
+    struct http_listener *listeners; /* owned */
+    struct http_connection *dirty;   /* in order of marking: answers leave in the order they were made */
     struct http_connection **dirty_tail;
-    struct http_connection *wheel[HTTP_WHEEL_SLOTS];
+    struct http_connection *wheel[HTTP_WHEEL_SLOTS]; /* those with a deadline, by second */
     struct http_connection *unscheduled; /* those without a deadline */
     struct http_server_counts counts;
-    struct http_slot *slots;
-    uint32_t slot_count, slot_free;
+    struct http_slot *slots;         /* owned; grows to the most exchanges with a handle at once */
+    uint32_t slot_count, slot_free;  /* number + 1 of the first free one */
     uint32_t now; /* ticks of one second, from 1 */
-    uint64_t tick_ms;
-    bool flushing, flush_pending, stopping, stopped, paused;
+    uint64_t tick_ms;                /* when `now` began, by the process's clock */
+    bool flushing, flush_pending;    /* the pass runs; it was asked for */
+    bool stopping, stopped;          /* no new connections; on_stopped was called */
+    bool paused;                     /* not accepting until the next tick */
     char date[64]; /* "Server: vitrine\r\nDate: …\r\n" */
     uint64_t date_second;
     size_t date_length;
-    struct http_head_parser parser;
-    char scratch[HTTP_SCRATCH_BYTES];
+    struct http_head_parser parser;    /* of the head that is read now */
+    char scratch[HTTP_SCRATCH_BYTES];  /* what was read now; nothing of it stays */
 };
 
 /* The Server and Date lines, made once a second. */

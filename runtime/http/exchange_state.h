@@ -1,4 +1,6 @@
-/* The bits of http_exchange.state, shared by exchange.c (request) and respond.c (answer). */
+/* The bits of http_exchange.state, shared by exchange.c (request) and respond.c (answer). They only ever go from
+ * clear to set, but for PAUSED, FULL and EXPECTS; request and answer go their ways independently, and the exchange
+ * ends when both COMPLETE and ANSWERED are set, or the connection does. */
 #ifndef RUNTIME_HTTP_EXCHANGE_STATE_H
 #define RUNTIME_HTTP_EXCHANGE_STATE_H
 
@@ -17,6 +19,7 @@ enum {
     EXCHANGE_FULL = 512,      /* above the high mark: on_drain is due */
 };
 
+/* Nothing of the request's body is left to be read: there was none, or all of it came. */
 bool http_exchange_body_is_complete(const struct http_exchange *exchange);
 void http_exchange_answered(struct http_exchange *exchange); /* the exchange may be freed */
 

@@ -4,6 +4,7 @@
 
 #include "runtime/http/head.h"
 
+/* A stretch of the representation; never empty for 206, the whole for 200. */
 struct http_range {
     uint64_t first, length;
 };

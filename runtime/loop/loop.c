@@ -6,7 +6,7 @@
  *
  * A channel's owner may detach it at any time, also from inside its own callback; such a channel is only marked, and
  * freed when its callback has returned (`busy`). Everything runs on one thread: no locks, and libevent is told so.
- * The loop's clock is the kernel's coarse one, read for nothing and late by some milliseconds; no timer here is
+ * The loop's clock is the kernel's coarse one, read for nothing and some milliseconds off; no timer here is
  * worth the timerfd_settime in each pass that a precise one costs. */
 #include "runtime/loop/loop.h"
 

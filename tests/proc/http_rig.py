@@ -24,7 +24,7 @@ class StoreHandler(http.server.BaseHTTPRequestHandler):
     def body(self):
         if self.headers.get("Transfer-Encoding") == "chunked":
             pieces = []
-            while (size := int(self.rfile.readline(), 16)) > 0:
+            while (size := int(self.rfile.readline() or b"0", 16)) > 0:  # nothing: the gateway broke it off
                 pieces.append(self.rfile.read(size))
                 self.rfile.readline()
             self.rfile.readline()
