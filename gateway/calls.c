@@ -16,6 +16,7 @@
 #include "gateway/gateway.h"
 #include "gateway/request.h"
 #include "gateway/stream.h"
+#include "gateway/watch.h"
 #include "gateway/worker.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
@@ -62,6 +63,21 @@ static void sleep_idle(struct calls *calls, uint64_t now_ms)
             worker_sleep(worker);
 }
 
+/* A process that rests has nothing to compute. Of many only some are looked at each time: asking for a process's clock
+ * costs a system call. */
+static void look_at_idle(struct calls *calls, uint64_t now_ms)
+{
+    uint64_t count = 0, at = 0, turns, turn;
+    struct worker *worker;
+    LIST_EACH(worker, &calls->idle_workers, struct worker, in_idle)
+        count++;
+    turns = count / BOUNDS_IDLE_LOOKS + 1;
+    turn = now_ms / BOUNDS_PRESSURE_MS % turns;
+    LIST_EACH(worker, &calls->idle_workers, struct worker, in_idle)
+        if (at++ % turns == turn)
+            watch_pulse(worker, now_ms);
+}
+
 /* Memory is short: the least recently used idle workers go, as many as should bring back what is missing but never more
  * than a quarter of them at a time, because what they hold is an estimate and the next look is a second away. */
 static void sleep_under_pressure(struct calls *calls, uint64_t now_ms)
@@ -71,6 +87,7 @@ static void sleep_under_pressure(struct calls *calls, uint64_t now_ms)
     if (now_ms < calls->pressure_ms || list_is_empty(&calls->idle_workers))
         return;
     calls->pressure_ms = now_ms + BOUNDS_PRESSURE_MS;
+    look_at_idle(calls, now_ms);
     missing = pressure_missing(&calls->pressure);
     if (missing == 0)
         return;

@@ -23,11 +23,14 @@ struct process {
     struct worker *worker;       /* NULL: nobody waits for it any more */
     uint32_t slot;
     pid_t pid;                   /* 0: not known yet */
+    struct channel *zygote;      /* who made it and can end it; compared before it is used: it may be gone */
     struct channel *channel;     /* owned; NULL once it was closed */
+    uint64_t served;             /* events that ended in it */
     struct control_page *page;   /* mapped, shared */
     int window_fd;               /* owned: the tensor window */
     uint64_t woken_us;
     struct watch watch;
+    uint64_t told;               /* messages sent to it: each is a reason to compute */
     bool pooled;                 /* the pool's: locked or on the way, and without a demo */
     struct list in_pool;         /* those that can be taken */
     uint64_t used_bytes, used_since_ms; /* what it has sent, against what it may send in that time */
@@ -54,7 +57,11 @@ bool process_exited(struct calls *calls, uint32_t slot, uint32_t exit);
 bool process_is_greedy(const struct process *process);
 /* Lets those go on that have waited long enough. */
 void process_resume(struct calls *calls, uint64_t now_ms);
-/* The zygote died, and all its processes with it. */
+/* A zygote came or went. Processes of one that died are lost; those of one that was replaced go on, but not those that
+ * wait in the pool; without any left its channel is closed. */
 void process_lose_all(struct calls *calls);
+/* It has lived or served long enough that an idle moment is used to begin afresh: what a demo did to its own process
+ * does not stay for ever. */
+bool process_is_old(const struct process *process);
 
 #endif

@@ -110,7 +110,10 @@ static void cancel_wait(struct relay_wait *wait)
 static void send_answer(struct relay *relay, uint64_t stream, const struct message_call_answer *answer)
 {
     struct process *process = relay->worker->process;
-    if (process && process->channel && channel_send_call_answer(process->channel, stream, answer) < 0)
+    if (!process || !process->channel)
+        return;
+    process->told++;
+    if (channel_send_call_answer(process->channel, stream, answer) < 0)
         relay->worker->stuck = true;
 }
 

@@ -39,6 +39,7 @@ void report_begin(struct worker *worker)
     buffer_format(&limits, "{\"slice_ms\":%u,\"heap_bytes\":%u}", (unsigned)worker->budget.slice_ms,
                   (unsigned)worker->budget.heap_bytes);
     begin.limits = buffer_view(&limits);
+    worker->process->told++;
     channel_send_worker_begin(worker->process->channel, 0, &begin);
 }
 
@@ -52,6 +53,7 @@ void report_start(struct worker *worker, struct call *call)
     state_write(call, &state);
     start.state = buffer_view(&state);
     call->started_us = clock_now_us();
+    worker->process->told++;
     if (!worker->process->channel || channel_send_event_start(worker->process->channel, call->stream, &start) < 0)
         worker->stuck = true; /* it does not read: the watch ends it, and the call runs again */
 }
@@ -60,8 +62,10 @@ void report_start(struct worker *worker, struct call *call)
 void report_cancel(struct worker *worker, struct call *call)
 {
     struct message_event_cancel cancel = {0};
-    if (worker->process && worker->process->channel)
-        channel_send_event_cancel(worker->process->channel, call->stream, &cancel);
+    if (!worker->process || !worker->process->channel)
+        return;
+    worker->process->told++;
+    channel_send_event_cancel(worker->process->channel, call->stream, &cancel);
 }
 
 /* Nothing is given back while its reader is slow, or while the whole process has sent more than its share: the handler
@@ -76,6 +80,7 @@ void report_credit(struct worker *worker, struct call *call, bool now)
         return;
     call->uncredited = 0;
     call->credit += credit.bytes;
+    process->told++;
     channel_send_worker_credit(process->channel, call->stream, &credit);
 }
 

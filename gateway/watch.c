@@ -44,6 +44,26 @@ static void charge(struct worker *worker, uint64_t running, uint64_t clock_ms)
         call->used_ms += (uint32_t)(clock_ms - worker->process->watch.clock_ms);
 }
 
+/* A taken-over process computes for itself and says on the page that it rests. Nobody computes without being told to: time
+ * that passes while no call of this worker is named, and nothing was sent since the look before the last, adds up. A
+ * twentieth of a processor is forgiven, for what a busy machine does late. */
+static void suspect(struct worker *worker, uint64_t running, uint64_t now_ms, uint64_t clock_ms)
+{
+    struct process *process = worker->process;
+    struct watch *watch = &process->watch;
+    struct call *call = running != 0 ? call_find_stream(&worker->calls->table, running) : NULL;
+    bool named = call && call->worker == worker;
+    bool told = process->told != watch->told_before;
+    uint64_t forgiven = (now_ms - watch->look_ms) / BOUNDS_WORKER_SECRET_SHARE;
+    if (worker->ready && !named && !watch->named && !told && watch->look_ms != 0)
+        watch->secret_ms += clock_ms - watch->clock_ms;
+    watch->secret_ms -= watch->secret_ms < forgiven ? watch->secret_ms : forgiven;
+    watch->told_before = watch->told;
+    watch->told = process->told;
+    watch->look_ms = now_ms;
+    watch->named = named;
+}
+
 /* True when one and the same slice has computed for too long. */
 static bool slice_is_over(struct worker *worker, uint64_t now_ms)
 {
@@ -53,10 +73,15 @@ static bool slice_is_over(struct worker *worker, uint64_t now_ms)
     uint64_t slices = atomic_load_explicit(&process->page->slices, memory_order_relaxed);
     uint64_t clock_ms = process_clock_ms(process, now_ms);
     bool same = running != 0 && running == watch->running && slices == watch->slices;
-    if (same)
+    suspect(worker, running, now_ms, clock_ms);
+    /* A process that counts slices without end hides from the limit of a slice, not from that of the call. */
+    if (running != 0 && running == watch->running)
         charge(worker, running, clock_ms);
-    else
-        *watch = (struct watch){.running = running, .slices = slices, .slice_ms = clock_ms};
+    if (!same) {
+        watch->running = running;
+        watch->slices = slices;
+        watch->slice_ms = clock_ms;
+    }
     watch->clock_ms = clock_ms;
     return same && clock_ms - watch->slice_ms > worker->budget.slice_ms + BOUNDS_WORKER_KILL_GRACE_MS;
 }
@@ -67,6 +92,8 @@ static const char *find_fault(struct worker *worker, uint64_t now_ms)
     const struct process *process = worker->process;
     if (slice_is_over(worker, now_ms))
         return "a function computed for too long without a pause";
+    if (process->watch.secret_ms > worker->budget.slice_ms + BOUNDS_WORKER_KILL_GRACE_MS)
+        return "it computed without being asked to";
     if (!worker->ready && now_ms > process->woken_us / 1000 + BOUNDS_WORKER_READY_MS)
         return "it took too long to start";
     if (worker->stuck)

@@ -93,6 +93,7 @@
 #define BOUNDS_WORKER_SHARE_BYTES (2u << 20)    /* read from one worker per pulse */
 #define BOUNDS_WORKER_FRAME_COST_BYTES 256      /* what a frame counts beside its bytes */
 #define BOUNDS_WORKER_WALL_FACTOR 10
+#define BOUNDS_IDLE_LOOKS 256                   /* idle processes whose clock is asked for at a time */
 #define BOUNDS_WORKER_SECRET_SHARE 20           /* a twentieth of a processor needs no explanation */
 #define BOUNDS_SMALL_BODY_BYTES 16384
 #define BOUNDS_STOP_LAST_MS 250                  /* of the grace is left when unfinished calls fail */
@@ -104,6 +105,10 @@
 #define BOUNDS_DEMOS_MEMORY_PERCENT 75          /* of the machine's, all demos together, where control groups are */
 #define BOUNDS_DEMOS_PROCESSES 8192             /* the same: workers, and the zygotes that make them */
 #define BOUNDS_DEMOS_CPU_WEIGHT 50              /* the same, against 100 of the services */
+#define BOUNDS_ZYGOTE_SPAWNS 10000              /* env; then a fresh zygote, with another address layout, takes over */
+#define BOUNDS_ZYGOTE_MS (6 * 3600 * 1000)      /* the same for one that forks little */
+#define BOUNDS_WORKER_AGE_MS 3600000            /* an idle worker older than that is put to sleep, and wakes afresh */
+#define BOUNDS_WORKER_EVENTS_SERVED 100000      /* the same after so many events */
 #define BOUNDS_POOL_WORKERS 4                   /* env; locked processes that wait for a demo */
 #define BOUNDS_POOL_REFILL_MS 10                /* after a wake, and between two of them */
 #define BOUNDS_WORKERS 4096                     /* env */
