@@ -4,7 +4,8 @@
 
 #include "store/request.h"
 
-/* Route handlers; see route.c. They check who asks, and make a repository on the first push of its owner. */
+/* Route handlers; see route.c. Each takes the exchange over and answers it, now or when git is done. They check who
+ * asks, and make a repository on the first push of its owner. */
 void git_info_refs(struct request *request);
 void git_upload_pack(struct request *request);
 void git_receive_pack(struct request *request);

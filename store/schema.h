@@ -4,6 +4,7 @@
 
 #include "store/database.h"
 
+/* In order; the number of those that a file has seen is its user_version. */
 extern const struct database_migration schema_migrations[];
 extern const size_t schema_migration_count;
 

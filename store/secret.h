@@ -7,7 +7,7 @@
 #define SECRET_BYTES 32
 
 struct secret_digest {
-    unsigned char bytes[32];
+    unsigned char bytes[32]; /* SHA-256 */
 };
 
 /* Appends 256 random bits as 64 hex digits to `out`. */

@@ -37,10 +37,18 @@ static void say(int fd, const char *format, ...)
     va_end(arguments);
 }
 
-/* Never NULL; the caller frees it. */
+/* Never NULL; the caller frees it. What is printed may have been written by a stranger (the words of a script's
+ * error, for one), so control characters, which could steer the operator's terminal, become '?'. */
 static char *member(const struct json *json, const struct json_node *object, const char *name)
 {
     char *text = json_string_copy(json_get(json, object, name));
+    for (char *at = text; at != NULL && *at != 0; at++) {
+        bool second = (unsigned char)at[0] == 0xc2 && (unsigned char)at[1] >= 0x80 && (unsigned char)at[1] < 0xa0;
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = '?';
+        else if (second) /* the same once more, as UTF-8 has them */
+            at[0] = at[1] = '?';
+    }
     return text ? text : memory_copy_string("");
 }
 

@@ -9,9 +9,10 @@ typedef int command_ask(void *context, const char *method, const char *target, s
                         struct buffer *ret_body);
 
 struct command {
-    command_ask *ask;
-    void *context;
-    int output_fd, error_fd, input_fd;
+    command_ask *ask;        /* how the store is reached; tests put their own here */
+    void *context;           /* of `ask` */
+    int output_fd, error_fd; /* results; complaints and usage */
+    int input_fd;            /* where a password is read from */
 };
 
 /* Runs `user add ann --admin` and so on (argv[0] is the first word). The exit status: 0, 1 after saying what went
