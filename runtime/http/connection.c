@@ -443,6 +443,9 @@ static bool check_reader(struct http_connection *connection, bool *ret_pending)
     connection->measured = true;
     if (connection->stalls < STALL_CHECKS - 1)
         return true;
+    /* An ordinary close would leave what was not taken to the kernel, which goes on offering it for minutes. */
+    const struct linger at_once = {.l_onoff = 1};
+    setsockopt(event_get_fd(&connection->event), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
     http_connection_kill(connection);
     return false;
 }

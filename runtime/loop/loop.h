@@ -46,7 +46,8 @@ void loop_channel_detach(struct loop *loop, struct channel *channel);
 /* While paused nothing is read: the peer that goes on sending waits in its own write. */
 void loop_channel_pause(struct channel *channel, bool paused);
 
-/* -- timers: one-shot, embedded in their owner; by the kernel's coarse clock, so up to 10 ms early by clock_now_ms() -- */
+/* -- timers: one-shot, embedded in their owner. They go by the kernel's coarse clock: up to 10 ms early for
+ * clock_now_ms() -- */
 struct loop_timer {
     struct event *event; /* owned */
     void (*callback)(void *context);

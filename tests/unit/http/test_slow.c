@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <arpa/inet.h>
+#include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,17 @@ static bool goes_on(struct fixture *fixture, size_t portion, double seconds)
     return true;
 }
 
+/* Dropped means reset: the kernel must not go on offering what was left. */
+static void assert_reset(struct fixture *fixture)
+{
+    char drain[65536];
+    ssize_t count;
+    while ((count = recv(fixture->client, drain, sizeof(drain), 0)) > 0) {
+    }
+    assert_int_equal(count, -1);
+    assert_int_equal(errno, ECONNRESET);
+}
+
 static void ask(struct fixture *fixture, size_t body_bytes)
 {
     const char *request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -113,6 +125,7 @@ static void test_answer_stuck_in_the_kernel(void **state)
     ask(fixture, ANSWER_BYTES);
     assert_false(goes_on(fixture, 5, 8));
     assert_int_equal(fixture->finished, 1);
+    assert_reset(fixture);
 }
 
 /* More than the kernel takes: the rest waits here, and somebody reads a little of it now and then. */
@@ -122,6 +135,7 @@ static void test_answer_stuck_here(void **state)
     connect_pair(fixture, 1);
     ask(fixture, sizeof(bytes));
     assert_false(goes_on(fixture, 5, 8));
+    assert_reset(fixture);
 }
 
 static void test_slow_but_steady_reader_is_kept(void **state)
