@@ -68,9 +68,17 @@ static void on_peer_closed(void *context, int result)
 {
     struct gateway_link *link = context;
     static const char *const names[GATEWAY_PEER_COUNT] = {"store", "zygote", "inference backend"};
-    if (!link->gateway->stopping)
+    struct gateway *gateway = link->gateway;
+    bool was_old = link->channel == gateway->old_zygote && link->peer == GATEWAY_PEER_ZYGOTE;
+    link->channel = NULL;
+    if (!gateway->stopping)
         log_warning("the channel to the %s ended: %s", names[link->peer], error_text(result));
-    peer_lost(link->gateway, link->peer);
+    if (was_old) {
+        gateway->old_zygote = NULL;
+        tell_part(gateway, GATEWAY_PEER_ZYGOTE);
+        return;
+    }
+    peer_lost(gateway, link->peer);
 }
 
 /* The server part looks first, then the call path. A message that fits neither is an answer to a question whose
@@ -90,15 +98,40 @@ static void on_peer_message(void *context, struct message_in *message)
     log_debug("a message nobody waits for: %s", info ? info->name : "unknown");
 }
 
+/* The link that the new channel of a peer gets: zygotes have two, and one may be taken by the old one. */
+static struct gateway_link *free_link(struct gateway *gateway, enum gateway_peer peer)
+{
+    struct gateway_link *link = &gateway->links[peer];
+    return peer == GATEWAY_PEER_ZYGOTE && link->channel ? &gateway->links[GATEWAY_PEER_COUNT] : link;
+}
+
+void gateway_release_zygote(struct gateway *gateway)
+{
+    for (int i = 0; i <= GATEWAY_PEER_COUNT; i++)
+        if (gateway->old_zygote && gateway->links[i].channel == gateway->old_zygote)
+            gateway->links[i].channel = NULL;
+    loop_channel_detach(gateway->loop, gateway->old_zygote);
+    gateway->old_zygote = NULL;
+}
+
 void gateway_attach(struct gateway *gateway, enum gateway_peer peer, int fd)
 {
     struct channel **slot = peer_slot(gateway, peer);
-    if (*slot) {
+    struct gateway_link *link;
+    if (*slot && peer == GATEWAY_PEER_ZYGOTE) {
+        /* Not a death but a successor: what runs behind the old one goes on. Of two old ones the older must go. */
+        gateway_release_zygote(gateway);
+        gateway->old_zygote = *slot;
+        *slot = NULL;
+    } else if (*slot) {
         loop_channel_detach(gateway->loop, *slot);
+        gateway->links[peer].channel = NULL;
         peer_lost(gateway, peer);
     }
+    link = free_link(gateway, peer);
     *slot = loop_channel_attach(gateway->loop, fd, ROLE_GATEWAY, peer_roles[peer], CHANNEL_FDS, on_peer_message,
-                                on_peer_closed, &gateway->links[peer]);
+                                on_peer_closed, link);
+    link->channel = *slot;
     /* A question that needs no answer but any: the store is ready when it says something. */
     if (peer == GATEWAY_PEER_STORE)
         channel_send_identify(*slot, 0, &(struct message_identify){0});
@@ -223,7 +256,8 @@ void gateway_init(struct gateway *gateway, struct loop *loop)
 {
     *gateway = (struct gateway){.loop = loop, .base = loop->base};
     for (size_t i = 0; i < GATEWAY_PEER_COUNT; i++)
-        gateway->links[i] = (struct gateway_link){gateway, (enum gateway_peer)i};
+        gateway->links[i] = (struct gateway_link){gateway, (enum gateway_peer)i, NULL};
+    gateway->links[GATEWAY_PEER_COUNT] = (struct gateway_link){gateway, GATEWAY_PEER_ZYGOTE, NULL};
     for (size_t i = 0; i < MEMORY_COUNT(gateway->listeners); i++)
         gateway->listeners[i] = -1;
     demo_table_init(&gateway->demos, gateway);
@@ -326,6 +360,10 @@ void gateway_stop(struct gateway *gateway, uint32_t grace_ms)
 void gateway_release(struct gateway *gateway)
 {
     http_server_free(gateway->server);
+    /* The zygotes first: at the end of their channels they end all workers at once. */
+    gateway_release_zygote(gateway);
+    loop_channel_detach(gateway->loop, gateway->zygote);
+    gateway->zygote = NULL;
     if (gateway->started && calls_part.release)
         calls_part.release(gateway);
     for (enum gateway_peer peer = 0; peer < GATEWAY_PEER_COUNT; peer++)

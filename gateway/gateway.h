@@ -27,6 +27,7 @@ enum gateway_peer { GATEWAY_PEER_STORE, GATEWAY_PEER_ZYGOTE, GATEWAY_PEER_INFER,
 struct gateway_link {
     struct gateway *gateway;
     enum gateway_peer peer;
+    struct channel *channel; /* attached through this link; NULL: none */
 };
 
 struct gateway {
@@ -46,7 +47,8 @@ struct gateway {
     struct pool *pool;            /* owned: locked processes that wait for a demo */
     /* Owned: lines by surface, headers.h. */
     char *site_headers, *file_headers, *demo_file_headers, *asset_headers, *path_headers;
-    struct gateway_link links[GATEWAY_PEER_COUNT];
+    struct channel *old_zygote;   /* replaced by gateway->zygote, open until its last worker has ended; or NULL */
+    struct gateway_link links[GATEWAY_PEER_COUNT + 1]; /* the last one is for a second zygote */
     struct http_limits http_limits;
     int listeners[8];             /* until the start: not accepting yet; -1 ends the list */
     struct {
@@ -92,6 +94,8 @@ extern const struct gateway_part calls_part;
 void gateway_init(struct gateway *gateway, struct loop *loop);
 void gateway_configure(struct gateway *gateway, struct text key, struct text value);
 void gateway_attach(struct gateway *gateway, enum gateway_peer peer, int fd);
+/* The replaced zygote has no worker any more: closes its channel, at which it ends. */
+void gateway_release_zygote(struct gateway *gateway);
 void gateway_listen(struct gateway *gateway, int fd);
 /* Opens what must be opened, makes the server. 0, or an error after saying what is wrong. */
 int gateway_start(struct gateway *gateway);

@@ -134,12 +134,17 @@ static void on_message(void *context, struct message_in *in)
 }
 
 /* A request. The zygote answers with zygote_exited, also for one that had ended by itself. */
+static bool zygote_lives(const struct process *process)
+{
+    const struct gateway *gateway = process->calls->gateway;
+    return process->zygote && (process->zygote == gateway->zygote || process->zygote == gateway->old_zygote);
+}
+
 static void send_kill(struct process *process)
 {
     struct message_zygote_kill kill = {.slot = process->slot};
-    struct channel *zygote = process->calls->gateway->zygote;
-    if (zygote)
-        channel_send_zygote_kill(zygote, 0, &kill);
+    if (zygote_lives(process))
+        channel_send_zygote_kill(process->zygote, 0, &kill);
 }
 
 /* It closed its socket, or wrote nonsense. The zygote will tell how it ended, once it has. */
@@ -241,6 +246,7 @@ static struct process *start_new(struct calls *calls, struct worker *worker)
         return NULL;
     process = MEMORY_NEW(struct process);
     process->calls = calls;
+    process->zygote = calls->gateway->zygote;
     process->worker = worker;
     process->pooled = !worker;
     process->slot = slot;
@@ -281,6 +287,8 @@ void process_kill(struct process *process)
 {
     struct calls *calls = process->calls;
     process->worker = NULL;
+    if (process->pooled)
+        pool_lose(calls->gateway->pool, process);
     loop_channel_detach(calls->gateway->loop, process->channel);
     process->channel = NULL;
     send_kill(process);
@@ -323,6 +331,25 @@ static const char *exit_reason(uint32_t exit, char *memory, size_t length)
 }
 
 /* The end of a slot. Its worker is told last, because it may start the next process at once, perhaps in this slot. */
+static int visit_count_old(void *context, struct text key, void *value)
+{
+    const struct process *process = value;
+    (void)key;
+    *(size_t *)context += process->zygote == process->calls->gateway->old_zygote;
+    return 0;
+}
+
+/* Looked at whenever one of its processes ends: that is at most as often as it once started one. */
+static void release_old_zygote(struct calls *calls)
+{
+    size_t left = 0;
+    if (!calls->gateway->old_zygote)
+        return;
+    map_each(&calls->slots, visit_count_old, &left);
+    if (left == 0)
+        gateway_release_zygote(calls->gateway);
+}
+
 bool process_exited(struct calls *calls, uint32_t slot, uint32_t exit)
 {
     struct process *process = map_get_u64(&calls->slots, slot);
@@ -333,6 +360,7 @@ bool process_exited(struct calls *calls, uint32_t slot, uint32_t exit)
         return false;
     begun = watch_running(process);
     process_free(process);
+    release_old_zygote(calls);
     if (worker) {
         calls->counts.crashes++;
         worker_lost(worker, exit_reason(exit, memory, sizeof memory), begun);
@@ -348,6 +376,11 @@ static int visit_lose(void *context, struct text key, void *value)
     struct worker *worker = process->worker;
     struct list *lost = context;
     (void)key;
+    if (zygote_lives(process)) {
+        if (process->pooled && process->zygote == process->calls->gateway->old_zygote)
+            process_kill(process);
+        return 0;
+    }
     process_free(process);
     if (worker) {
         worker->process = NULL;
@@ -363,9 +396,16 @@ void process_lose_all(struct calls *calls)
     struct worker *worker;
     list_init(&lost);
     map_each(&calls->slots, visit_lose, &lost);
+    release_old_zygote(calls);
     pool_begin(calls->gateway->pool);
     while ((worker = LIST_FIRST(&lost, struct worker, in_idle)) != NULL) {
         list_remove(&worker->in_idle);
         worker_lost(worker, "the process that starts demos was restarted", 0);
     }
+}
+
+bool process_is_old(const struct process *process)
+{
+    return process->served >= BOUNDS_WORKER_EVENTS_SERVED ||
+           clock_now_us() / 1000 > process->woken_us / 1000 + BOUNDS_WORKER_AGE_MS;
 }

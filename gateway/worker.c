@@ -219,6 +219,8 @@ static void settle(struct worker *worker)
     list_remove(&worker->in_busy);
     if (worker->draining || !worker->process) {
         worker_free(worker);
+    } else if (process_is_old(worker->process)) {
+        worker_sleep(worker);
     } else {
         worker->idle_since_ms = clock_now_ms();
         list_append(&worker->calls->idle_workers, &worker->in_idle);
@@ -230,6 +232,8 @@ void worker_finish(struct worker *worker, struct call *call)
 {
     retire_call(worker, call);
     worker->failures = 0;
+    if (worker->process)
+        worker->process->served++;
     pump(worker);
     settle(worker);
 }

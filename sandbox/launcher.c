@@ -29,7 +29,7 @@
 enum {
     LAUNCHER_STOP_MS = 10000,  /* running calls get this long to finish */
     LAUNCHER_STOP_SLACK_MS = 2000,
-    LAUNCHER_POLL_SLOTS = 1 + 2 * LAUNCHER_CHILDREN + LAUNCHER_CAGES,
+    LAUNCHER_POLL_SLOTS = 2 + 2 * LAUNCHER_CHILDREN + LAUNCHER_CAGES,
 };
 
 /* Everything that runs, in the order of starting. */
@@ -184,8 +184,30 @@ static void launcher_message(void *context, struct message_in *in)
         log_info("%s is ready (%llu ms)", child->kind->name, (unsigned long long)(clock_now_ms() - child->started_ms));
         return;
     }
-    if (child->kind->role == ROLE_STORE)
+    if (in->type == MESSAGE_zygote_spent)
+        child->spent = true;
+    else if (child->kind->role == ROLE_STORE)
         launcher_cage_message(launcher, child, in);
+}
+
+/* The successor starts beside it. The gateway sends new work there and keeps the old channel as long as workers live
+ * behind it; its end is the end of the old zygote. One at a time: a second one waits, spent or not. */
+static void launcher_replace(struct launcher *launcher, struct launcher_child *child)
+{
+    if (!child->spent || launcher->retired.pid || launcher->stopping)
+        return;
+    log_info("%s has forked enough, a fresh one takes over", child->kind->name);
+    launcher->retired = *child;
+    *child = (struct launcher_child){.kind = child->kind, .pidfd = -1, .restarts = child->restarts};
+    launcher_child_start(launcher, child); /* when that fails, the next turn tries again */
+}
+
+static void launcher_retired_died(struct launcher *launcher)
+{
+    launcher_reap(launcher->retired.pidfd);
+    channel_release(&launcher->retired.channel);
+    fd_close(&launcher->retired.pidfd);
+    launcher->retired = (struct launcher_child){.pidfd = -1};
 }
 
 static void launcher_child_readable(struct launcher *launcher, struct launcher_child *child)
@@ -276,6 +298,7 @@ static void launcher_turn(struct launcher *launcher, int timeout_ms)
 
     slots[count++] = (struct pollfd){launcher->signal_fd, POLLIN, 0};
     for (size_t i = 0; i < LAUNCHER_CHILDREN; i++) {
+        launcher_replace(launcher, &launcher->children[i]);
         struct launcher_child *child = &launcher->children[i];
         short events = (short)(POLLIN | (child->pid && channel_wants_write(&child->channel) ? POLLOUT : 0));
         slots[count++] = (struct pollfd){child->pid ? child->channel.fd : -1, events, 0};
@@ -283,8 +306,11 @@ static void launcher_turn(struct launcher *launcher, int timeout_ms)
     }
     for (size_t i = 0; i < LAUNCHER_CAGES; i++)
         slots[count++] = (struct pollfd){launcher->cages[i].used ? launcher->cages[i].pidfd : -1, POLLIN, 0};
+    slots[count++] = (struct pollfd){launcher->retired.pid ? launcher->retired.pidfd : -1, POLLIN, 0};
     if (poll(slots, count, timeout_ms) <= 0)
         return;
+    if (slots[count - 1].revents)
+        launcher_retired_died(launcher);
     for (size_t i = 0; i < LAUNCHER_CAGES; i++)
         if (slots[1 + 2 * LAUNCHER_CHILDREN + i].revents)
             launcher_cage_exited(launcher, &launcher->cages[i], launcher_reap(launcher->cages[i].pidfd));

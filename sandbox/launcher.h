@@ -37,6 +37,7 @@ struct launcher_child {
     int pidfd;
     struct channel channel;
     bool ready;
+    bool spent;            /* it asked for its successor (the zygote) */
     uint64_t started_ms, restart_at_ms;
     unsigned failures;     /* in a row: the back-off's exponent */
     unsigned restarts;
@@ -64,6 +65,7 @@ struct launcher {
     bool stopping;
     uint64_t kill_at_ms;
     struct launcher_child children[LAUNCHER_CHILDREN];
+    struct launcher_child retired; /* a zygote whose successor runs, until its last worker has ended */
     struct launcher_cage cages[LAUNCHER_CAGES];
 };
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "runtime/base/bounds.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/log.h"
@@ -31,6 +32,7 @@ enum {
     ZYGOTE_CONTROL_FD = 3,
     ZYGOTE_SESSION_FD = 3,
     ZYGOTE_EXIT_MAP = 89,
+    ZYGOTE_AGE_CHECK_MS = 60000,
     ZYGOTE_WARM_BYTES = 96 << 10,   /* about what the smallest demo uses until its first answer */
     ZYGOTE_BESIDE_BYTES = 64 << 20, /* pictures and messages, which are not in the Lua heap */
 };
@@ -49,6 +51,8 @@ struct zygote {
     struct lockdown_zygote lockdown;
     struct state state;
     size_t heap_bytes; /* the most that a worker may have: VITRINE_LIMIT_WORKER_HEAP_BYTES */
+    uint64_t spawns, spent_at_spawns, spent_at_ms; /* made so far; when enough are made, whichever comes first */
+    bool spent;         /* told so: no more spawns are asked of us, and the last gateway channel's end is ours */
     struct zygote_child children[BOUNDS_WORKERS];
 };
 
@@ -186,6 +190,7 @@ static void zygote_fork(struct zygote *zygote, uint32_t slot, int bundle_fd, con
         return;
     }
     zygote->children[slot] = (struct zygote_child){pid, pidfd};
+    zygote->spawns++;
     channel_send_zygote_spawned(&zygote->gateway, 0, &(struct message_zygote_spawned){slot, (uint32_t)pid});
 }
 
@@ -368,15 +373,24 @@ static void zygote_control_message(void *context, struct message_in *in)
     }
 }
 
-/* The gateway reads the same variable for what it allows; the arena is reserved for it once, here. */
-static size_t zygote_heap_bytes(void)
+static uint64_t zygote_limit(const char *name, uint64_t least, uint64_t fallback)
 {
-    const char *given = getenv("VITRINE_LIMIT_WORKER_HEAP_BYTES");
-    uint64_t bytes;
+    const char *given = getenv(name);
+    uint64_t value;
 
-    return given && text_to_u64(text_from(given), &bytes) == 0 && bytes >= 4u << 20 && bytes <= UINT32_MAX
-               ? (size_t)bytes
-               : BOUNDS_WORKER_HEAP_BYTES;
+    return given && text_to_u64(text_from(given), &value) == 0 && value >= least && value <= UINT32_MAX ? value
+                                                                                                        : fallback;
+}
+
+/* Siblings share address layout and hash seeds, and what one worker learned of them helps against the next. So the
+ * launcher is asked for a fresh zygote now and then. This one keeps its living workers, of which it is the reaper. */
+static void zygote_check_age(struct zygote *zygote)
+{
+    if (zygote->spent || !zygote->started ||
+        (zygote->spawns < zygote->spent_at_spawns && clock_now_ms() < zygote->spent_at_ms))
+        return;
+    zygote->spent = true;
+    channel_send_zygote_spent(&zygote->control, 0, &(struct message_zygote_spent){0});
 }
 
 static int zygote_prepare(struct zygote *zygote)
@@ -390,7 +404,11 @@ static int zygote_prepare(struct zygote *zygote)
     zygote->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     fd_set_nonblocking(ZYGOTE_CONTROL_FD);
     channel_init(&zygote->control, ZYGOTE_CONTROL_FD, ROLE_ZYGOTE, ROLE_LAUNCHER, CHANNEL_FDS);
-    zygote->heap_bytes = zygote_heap_bytes();
+    /* The gateway reads the same variable for what it allows; the arena is reserved for it once, here. */
+    zygote->heap_bytes =
+        (size_t)zygote_limit("VITRINE_LIMIT_WORKER_HEAP_BYTES", 4u << 20, BOUNDS_WORKER_HEAP_BYTES);
+    zygote->spent_at_spawns = zygote_limit("VITRINE_LIMIT_ZYGOTE_SPAWNS", 1, BOUNDS_ZYGOTE_SPAWNS);
+    zygote->spent_at_ms = clock_now_ms() + BOUNDS_ZYGOTE_MS;
     state_init(&zygote->state, zygote->heap_bytes);
     state_require(&zygote->state, "ui");
     state_require(&zygote->state, "ai");
@@ -406,14 +424,14 @@ int zygote_main(void)
     log_init("zygote");
     if (zygote_prepare(&zygote) < 0)
         return 1;
-    while (!zygote.stopping) {
+    while (!zygote.stopping && !(zygote.spent && !zygote.has_gateway)) {
         /* A gateway that is slow to read must still hear everything: what its socket did not take waits here. */
         bool waiting = zygote.has_gateway && channel_wants_write(&zygote.gateway);
         struct pollfd slots[3] = {{zygote.control.fd, POLLIN, 0},
                                   {zygote.has_gateway && zygote.started ? zygote.gateway.fd : -1,
                                    (short)(POLLIN | (waiting ? POLLOUT : 0)), 0},
                                   {zygote.signal_fd, POLLIN, 0}};
-        if (poll(slots, 3, -1) < 0 && errno != EINTR)
+        if (poll(slots, 3, zygote.spent ? -1 : ZYGOTE_AGE_CHECK_MS) < 0 && errno != EINTR)
             return 1;
         if (slots[2].revents)
             zygote_reap(&zygote);
@@ -421,6 +439,7 @@ int zygote_main(void)
             zygote_drop_gateway(&zygote);
         if (slots[0].revents && channel_receive(&zygote.control, zygote_control_message, &zygote) < 0)
             break; /* the launcher is gone: workers die with us */
+        zygote_check_age(&zygote);
         channel_flush(&zygote.control);
         if (zygote.has_gateway && channel_flush(&zygote.gateway) == ERROR_CLOSED)
             zygote_drop_gateway(&zygote);
