@@ -341,7 +341,7 @@ class Workers(unittest.TestCase):
             worker.done(stream, [status, body.decode()])
         self.handlers[1] = run
         self.assertEqual(self.run_function("one", ["x"])["data"], [0, "{}"])
-        name, job = self.rig.jobs[-1]
+        name, job = next(row for row in self.rig.jobs if row[0] == "infer_job")
         self.assertEqual((name, job["demo_id"], job["model"], job["tensors"]), ("infer_job", 7, b"ann/m", b"\1\2"))
         self.assertIn("infer_window", [name for name, _ in self.rig.jobs])
 
