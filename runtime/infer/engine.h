@@ -27,8 +27,8 @@ struct engine {
 
 /* One tensor that goes in: bytes are row-major elements of the input's type, strings as a message carries them. */
 struct engine_input {
-    unsigned char *bytes; /* borrowed */
-    size_t length;
+    unsigned char *bytes; /* borrowed; the run reads them in place */
+    size_t length;        /* as the shape and the type say */
     uint32_t rank;
     int64_t shape[TENSOR_RANK_MAX];
 };

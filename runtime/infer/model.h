@@ -8,9 +8,11 @@
 #include "runtime/infer/pipeline.h"
 
 struct model {
-    char *name; /* owned */
-    struct bundle bundle;
-    bool mapped, opened, has_pipeline;
+    char *name; /* owned: "owner/name" */
+    struct bundle bundle;         /* mapped read-only: the session reads its weights there */
+    bool mapped;                  /* there is a bundle */
+    bool opened;                  /* there is an engine; else `trouble` says why not */
+    bool has_pipeline;            /* image-classification works; else `pipeline_trouble` */
     struct engine engine;
     struct pipeline pipeline;
     struct buffer trouble;          /* why it is not opened */

@@ -7,8 +7,9 @@
 
 #include "runtime/base/map.h"
 
+/* Embedded in what waits. */
 struct schedule_entry {
-    struct schedule_entry *next;
+    struct schedule_entry *next; /* of the same demo, in order of coming */
     uint64_t demo_id;
     const void *model; /* entries with the same one may run together */
 };

@@ -16,6 +16,8 @@
 
 struct supervisor_child;
 
+/* OPENING: the store was asked. READY: it has a bundle and a child, which is not to say that a process has loaded
+ * it. */
 enum supervisor_state { SUPERVISOR_OPENING, SUPERVISOR_READY };
 
 /* A model under its name, as the store last gave it. */
@@ -36,15 +38,16 @@ struct supervisor_model {
 };
 
 struct supervisor_job {
-    struct schedule_entry entry; /* first: entries are jobs */
-    uint64_t id, gateway_job;
-    uint32_t slot;
+    struct schedule_entry entry;    /* first: entries are jobs */
+    uint64_t id;                    /* ours, never used twice: what children see */
+    uint64_t gateway_job;           /* the gateway's, which begins again with a new gateway */
+    uint32_t slot;                  /* whose tensor window */
     struct supervisor_model *model;
     struct supervisor_child *child; /* given to it */
     struct supervisor_job *next;    /* of the child's batch */
     bool cancelled;                 /* answered already; kept until the child lets go of it */
     char *op;                       /* owned */
-    struct buffer arguments, tensors;
+    struct buffer arguments, tensors; /* as they came: nobody looks into them here */
 };
 
 /* One process: an owner's models, or one pushed model on trial. */
@@ -52,18 +55,18 @@ struct supervisor_child {
     struct supervisor *supervisor;
     char *owner;            /* owned; NULL for a trial */
     uint32_t id;            /* the nursery's; 0: no process now */
-    struct channel *channel;
-    struct schedule schedule;
+    struct channel *channel;   /* NULL: none, or it closed and its end is awaited */
+    struct schedule schedule;  /* jobs that wait for it */
     struct supervisor_job *batch; /* given, unanswered */
     struct supervisor_model *batch_model; /* whose time the batch tells; NULL: loading it counts, so nobody's */
     size_t batch_count;
     uint64_t batch_us;      /* when it was given */
-    struct supervisor_model *models;
+    struct supervisor_model *models; /* the owner's, whether a process has them now or not */
     struct map windows;     /* slots it was sent (value: non-NULL) */
     struct loop_timer patience; /* for the next answer; twice: a word, then the end */
     struct loop_timer grace;    /* for a cancelled run to stop */
     bool urged;                 /* it was told that it takes too long */
-    struct loop_deferred turn;
+    struct loop_deferred turn; /* gives the next batch, at the end of a loop's turn */
     const char *verdict;    /* why we killed it; NULL: we did not */
     uint64_t used_ms;
     bool ending;            /* freed once the nursery has reaped it */
@@ -75,22 +78,25 @@ struct supervisor_child {
 struct supervisor {
     struct loop *loop;
     struct control control;
-    struct channel *gateway, *store;
+    struct channel *gateway, *store; /* NULL while the launcher has none for us */
     int nursery_fd;
     struct loop_watch nursery_watch;
-    struct loop_timer sweep, farewell;
+    struct loop_timer sweep;    /* looks for idle models and children */
+    struct loop_timer farewell; /* the launcher's patience at a stop */
     struct map models;    /* name → struct supervisor_model */
     struct map owners;    /* owner → struct supervisor_child */
     struct map processes; /* nursery id → struct supervisor_child */
     struct map jobs;      /* our id → struct supervisor_job */
-    struct map gateway_jobs;
+    struct map gateway_jobs; /* the gateway's number → struct supervisor_job */
     struct map demo_jobs; /* demo id → number of its jobs */
     struct map windows;   /* slot → descriptor + 1 */
     uint64_t next_job;
-    uint32_t next_process, next_request, store_epoch, trials;
-    uint64_t job_ms, idle_ms;
+    uint32_t next_process, next_request;
+    uint32_t store_epoch;     /* counts the store's connections: an answer to an old one is nobody's */
+    uint32_t trials;          /* pushed models that are being tried */
+    uint64_t job_ms, idle_ms; /* limits, as the operator set them */
     uint32_t children_max;
-    bool stopping;
+    bool stopping;            /* no new jobs; ends with the last */
 };
 
 /* Serves on the control channel `control_fd` until the launcher says stop; then the process exits. */

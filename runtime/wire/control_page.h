@@ -1,6 +1,6 @@
 /* One page shared by the gateway and a worker, mapped before lock-down: what must reach a worker that is computing and
  * therefore not reading its socket. Only the gateway writes `cancel` and `deadline`; only the worker writes `running`
- * and `slice_started_us` (hints for the gateway's own measurement, never trusted for more). */
+ * and `slices` (hints for the gateway's own measurement, never trusted for more). */
 #ifndef RUNTIME_WIRE_CONTROL_PAGE_H
 #define RUNTIME_WIRE_CONTROL_PAGE_H
 

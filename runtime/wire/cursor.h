@@ -7,11 +7,12 @@
 #include "runtime/base/buffer.h"
 
 struct cursor {
-    const unsigned char *at;
-    size_t left;
-    bool broken;
+    const unsigned char *at; /* borrowed: the next byte */
+    size_t left;             /* bytes up to the end */
+    bool broken;             /* something was read that was not there; stays */
 };
 
+/* At the beginning of `body`, which must stay as long as texts that were read from it are used. */
 struct cursor cursor_from(struct text body);
 uint8_t cursor_u8(struct cursor *cursor);
 uint32_t cursor_u32(struct cursor *cursor);
@@ -20,6 +21,7 @@ struct text cursor_text(struct cursor *cursor); /* u32 length, then the bytes, b
 /* 0 when everything was there and nothing is left, else ERROR_INVALID. */
 int cursor_end(const struct cursor *cursor);
 
+/* The same fields, appended: what one of these writes the function of the same kind above reads. */
 void cursor_put_u8(struct buffer *out, uint8_t value);
 void cursor_put_u32(struct buffer *out, uint32_t value);
 void cursor_put_u64(struct buffer *out, uint64_t value);

@@ -4,6 +4,7 @@
 
 #include "runtime/base/buffer.h"
 
+/* Who a process is on a channel. The bits make masks of senders and receivers in the table. */
 enum message_role {
     ROLE_LAUNCHER = 1 << 0,
     ROLE_GATEWAY = 1 << 1,
@@ -11,8 +12,8 @@ enum message_role {
     ROLE_ZYGOTE = 1 << 3,
     ROLE_WORKER = 1 << 4,
     ROLE_INFER = 1 << 5,
-    ROLE_HOOK = 1 << 6,
-    ROLE_CHILD = 1 << 7,
+    ROLE_HOOK = 1 << 6,  /* the pre-receive program inside a git cage */
+    ROLE_CHILD = 1 << 7, /* a process of the inference backend that runs one owner's models */
 };
 
 /* One struct per message: `struct message_demo_lookup { uint32_t request; uint8_t by; struct text name; }`. */
@@ -35,6 +36,8 @@ enum message_role {
 #undef U32
 #undef U64
 
+/* Numbered in the table's order from 1. All processes of one installation are built together, so the numbers may
+ * change with every version; nothing stores them. */
 enum message_type {
     MESSAGE_none,
 #define MESSAGE(name, senders, receivers, fds, max_bytes, fields) MESSAGE_##name,
@@ -51,11 +54,12 @@ enum message_type {
 #include "runtime/wire/message.def"
 #undef MESSAGE
 
+/* A row of the table, for the channel's checks and for logs. */
 struct message_info {
     const char *name;
     unsigned senders, receivers; /* role masks */
-    unsigned fds;
-    uint32_t max_bytes;
+    unsigned fds;                /* descriptors that come with it, neither more nor fewer */
+    uint32_t max_bytes;          /* of the whole body, fragments put together */
 };
 
 /* The row of a type, or NULL when there is none. */
