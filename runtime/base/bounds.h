@@ -4,22 +4,22 @@
 #define RUNTIME_BASE_BOUNDS_H
 
 /* ---- base ---- */
-#define BOUNDS_LOG_LINE_BYTES 4096
-#define BOUNDS_JSON_DEPTH 64
-#define BOUNDS_JSON_NODES 1000000
-#define BOUNDS_NAME_BYTES 53
+#define BOUNDS_LOG_LINE_BYTES 4096              /* one write to a pipe stays whole up to PIPE_BUF */
+#define BOUNDS_JSON_DEPTH 64                    /* one bit per level in a word of the parser */
+#define BOUNDS_JSON_NODES 1000000               /* some 50 MB of nodes for the largest document */
+#define BOUNDS_NAME_BYTES 53                    /* owner-name is one label of a host name, which has 63 */
 
 /* ---- bundles ---- */
-#define BOUNDS_BUNDLE_BYTES (1ull << 30)
-#define BOUNDS_BUNDLE_ENTRIES 20000
-#define BOUNDS_BUNDLE_NAME_BYTES 1024
+#define BOUNDS_BUNDLE_BYTES (1ull << 30)        /* a release; models are larger than demos */
+#define BOUNDS_BUNDLE_ENTRIES 20000             /* files of the repository and generated ones */
+#define BOUNDS_BUNDLE_NAME_BYTES 1024           /* a path within the repository */
 
 /* ---- wire ---- */
-#define BOUNDS_PACKET_BYTES 65536
-#define BOUNDS_FRAGMENT_BYTES 61440
-#define BOUNDS_CHANNEL_QUEUE_BYTES (16u << 20)
-#define BOUNDS_CHANNEL_PARTIALS 256
-#define BOUNDS_CHANNEL_PARTIAL_BYTES (32u << 20)
+#define BOUNDS_PACKET_BYTES 65536               /* the kernel refuses packets above about 208 KiB */
+#define BOUNDS_FRAGMENT_BYTES 61440             /* of a message that needs several packets */
+#define BOUNDS_CHANNEL_QUEUE_BYTES (16u << 20)  /* what may wait for a peer that does not read */
+#define BOUNDS_CHANNEL_PARTIALS 256             /* messages of one peer that are not whole yet */
+#define BOUNDS_CHANNEL_PARTIAL_BYTES (32u << 20) /* their bytes together */
 #define BOUNDS_STREAM_CREDIT_BYTES (256u << 10) /* what a running event may send ahead of its reader */
 #define BOUNDS_CREDIT_FRAME_BYTES 64            /* what a message costs of it beside its text */
 
@@ -118,17 +118,17 @@
 
 /* ---- worker ---- */
 #define BOUNDS_WORKER_HEAP_BYTES (64u << 20)    /* env */
-#define BOUNDS_WORKER_LOOP 10000000
-#define BOUNDS_WORKER_SOURCE_BYTES (256u << 10)
+#define BOUNDS_WORKER_LOOP 10000000             /* elements that one library call may walk over */
+#define BOUNDS_WORKER_SOURCE_BYTES (256u << 10) /* of one Lua file; the compiler cannot be stopped */
 #define BOUNDS_WORKER_SLICE_MS 1000             /* env */
 #define BOUNDS_WORKER_EVENT_CPU_MS 60000        /* env */
 #define BOUNDS_WORKER_EVENT_MS 600000           /* env; by the clock on the wall, waits included */
-#define BOUNDS_WORKER_KILL_GRACE_MS 100
-#define BOUNDS_WORKER_EVENTS 256
-#define BOUNDS_IMAGE_PIXELS (16u << 20)
+#define BOUNDS_WORKER_KILL_GRACE_MS 100         /* for the friendly error, then the process ends */
+#define BOUNDS_WORKER_EVENTS 256                /* of one worker at once; each has a coroutine */
+#define BOUNDS_IMAGE_PIXELS (16u << 20)         /* 64 MB as RGBA: as much as a demo's heap */
 #define BOUNDS_TENSOR_WINDOW_BYTES (16u << 20)  /* shared by one worker's calls; memory only where it was written */
-#define BOUNDS_TENSOR_INLINE_BYTES 49152
-#define BOUNDS_LOG_LINES_PER_SECOND 200
+#define BOUNDS_TENSOR_INLINE_BYTES 49152        /* a list above it puts tensors into the window */
+#define BOUNDS_LOG_LINES_PER_SECOND 200         /* of one worker; more are left out, and the log says so */
 
 /* ---- inference ---- */
 #define BOUNDS_INFER_DEMO_JOBS 64               /* model calls of one demo that wait or run */
@@ -137,7 +137,7 @@
 #define BOUNDS_INFER_TURN_MS 50                 /* how long one model may keep a child while others wait */
 #define BOUNDS_INFER_NESTING 90                 /* messages inside messages of a model file; a subgraph is three */
 #define BOUNDS_INFER_HELD_BYTES (64u << 20)     /* large answers that a child keeps until they are fetched */
-#define BOUNDS_INFER_HELD_MS 10000
+#define BOUNDS_INFER_HELD_MS 10000              /* a worker that did not fetch by then is gone or has other worries */
 #define BOUNDS_INFER_CANCELS 64                 /* cancelled calls that a child remembers */
 #define BOUNDS_INFER_CANCEL_MS 1000             /* then a child that does not stop is ended */
 #define BOUNDS_INFER_JOB_MS 30000               /* env; loading a model on first use counts */
@@ -146,11 +146,11 @@
 #define BOUNDS_INFER_CHILDREN 16                /* env; owners whose models are loaded at once */
 #define BOUNDS_INFER_TRIES 4                    /* pushed models that are tried at once */
 #define BOUNDS_INFER_IDLE_MS 300000             /* env; then a model is unloaded */
-#define BOUNDS_INFER_THREADS 1
+#define BOUNDS_INFER_THREADS 1                  /* the machine is shared out between owners by the kernel */
 #define BOUNDS_INFER_SIDE 2048                  /* pixels of a model's input */
-#define BOUNDS_INFER_BATCH_BYTES (64u << 20)
-#define BOUNDS_INFER_LABELS 100000
-#define BOUNDS_INFER_REASON_BYTES 512
+#define BOUNDS_INFER_BATCH_BYTES (64u << 20)    /* inputs of one run */
+#define BOUNDS_INFER_LABELS 100000              /* of config.json */
+#define BOUNDS_INFER_REASON_BYTES 512           /* of the library's own words in a sentence */
 
 /* ---- publishing ---- */
 #define BOUNDS_TREE_FILES 10000
@@ -164,7 +164,7 @@
 #define BOUNDS_MANIFEST_BYTES (8u << 20)
 #define BOUNDS_DESCRIBE_MS 5000
 #define BOUNDS_GIT_WALL_MS 600000
-#define BOUNDS_DESCRIBE_WALL_MS 15000
+#define BOUNDS_DESCRIBE_WALL_MS 30000           /* six times the CPU time, so that a busy machine still names the line */
 
 /* ---- store ---- */
 #define BOUNDS_DATABASE_BUSY_MS 1000            /* nobody else writes; a tool that locks it must not stop the site */
