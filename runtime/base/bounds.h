@@ -164,7 +164,8 @@
 #define BOUNDS_MANIFEST_BYTES (8u << 20)
 #define BOUNDS_DESCRIBE_MS 5000
 #define BOUNDS_GIT_WALL_MS 600000
-#define BOUNDS_DESCRIBE_WALL_MS 30000           /* six times the CPU time, so that a busy machine still names the line */
+/* six times the CPU time, so that a busy machine still names the line */
+#define BOUNDS_DESCRIBE_WALL_MS 30000
 
 /* ---- store ---- */
 #define BOUNDS_DATABASE_BUSY_MS 1000            /* nobody else writes; a tool that locks it must not stop the site */

@@ -132,13 +132,22 @@ class Scripts(RefusalCase):
         self.work.git("rm", "-q", "app.lua")
         self.refused({}, "there is no app.lua (NO_APP_FILE)")
 
+    def loops(self, script, line):
+        """Five seconds of computing end it, with the line; on a machine so busy that it did not get them in thirty, the clock."""
+        words = f"app.lua:{line}: computed for more than 5000 ms while the page was made; do less outside of functions"
+        late = "app.lua: computing the page took too long; do less work outside of functions"
+        self.work.commit({"app.lua": script})
+        done = self.work.push(check=False)
+        self.assertIn(self.remote_lines(done), ([words, STAYS], [late, STAYS]), done.stderr)
+        self.answers("Hello")
+        self.check_says(words)
+        self.mend()
+
     def test_an_endless_loop(self):
-        self.refused({"app.lua": "\nwhile true do end\n"},
-                     "app.lua:2: computed for more than 5000 ms while the page was made; do less outside of functions")
+        self.loops("\nwhile true do end\n", 2)
 
     def test_a_loop_that_swallows_errors(self):
-        self.refused({"app.lua": "while true do\n  pcall(function() while true do end end)\nend\n"},
-                     "app.lua:2: computed for more than 5000 ms while the page was made; do less outside of functions")
+        self.loops("while true do\n  pcall(function() while true do end end)\nend\n", 2)
 
     def test_a_memory_bomb(self):
         words = "app.lua: computing the page needs more than 64 MiB of memory; make large tables inside of functions"
