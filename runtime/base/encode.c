@@ -116,6 +116,7 @@ static bool is_unreserved(char byte)
            byte == '-' || byte == '.' || byte == '_' || byte == '~';
 }
 
+/* `keep` names bytes that may stay beside the unreserved ones, such as the slash of a path. */
 void encode_percent(struct buffer *out, struct text text, const char *keep)
 {
     for (size_t i = 0; i < text.length; i++) {
@@ -169,6 +170,7 @@ void encode_html(struct buffer *out, struct text text)
         buffer_append(out, text.data + run, text.length - run);
 }
 
+/* The first field of that name; later ones of the same name are not looked at. */
 int encode_form_value(struct text form, const char *name, struct buffer *out)
 {
     BUFFER_AUTO struct buffer key = BUFFER_EMPTY;

@@ -68,6 +68,7 @@ void json_write_string(struct buffer *out, struct text string)
     buffer_byte(out, '"');
 }
 
+/* What has no fraction is written without one: clients compare "1" and not "1.0". */
 void json_write_number(struct buffer *out, double value)
 {
     char digits[40];
@@ -132,6 +133,7 @@ static const char *html_escape(const char *at, size_t left, size_t *ret_length)
     }
 }
 
+/* Works on finished JSON: the bytes it replaces occur only inside strings. */
 void json_write_for_html(struct buffer *out, struct text json)
 {
     size_t run = 0, length;

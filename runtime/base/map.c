@@ -102,6 +102,7 @@ void map_release(struct map *map)
     map_init(map);
 }
 
+/* Entries are hung over, not copied: pointers to values stay what they are. */
 static void map_grow(struct map *map)
 {
     size_t bucket_count = map->bucket_count ? map->bucket_count * 2 : FIRST_BUCKETS;

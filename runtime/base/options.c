@@ -61,8 +61,8 @@ int options_parse(const struct option_entry *entries, size_t count, const char *
         size_t length = strcspn(flag, "=");
         size_t option = strncmp(flag, "--", 2) == 0 ? find(entries, count, flag + 2, length - 2) : count;
         if (option == count || (flag[length] == '\0' && i + 1 >= argc)) {
-            fprintf(stderr, option == count ? "%s: unknown option %s; see %s --help\n" : "%s: %s needs a value\n", program,
-                    flag, program);
+            fprintf(stderr, option == count ? "%s: unknown option %s; see %s --help\n" : "%s: %s needs a value\n",
+                    program, flag, program);
             return ERROR_INVALID;
         }
         values[option] = flag[length] ? flag + length + 1 : argv[++i];

@@ -14,6 +14,7 @@ struct text text_from(const char *string)
     return string ? (struct text){string, strlen(string)} : (struct text){NULL, 0};
 }
 
+/* Also of two empty slices, whatever their pointers. */
 bool text_equal(struct text a, struct text b)
 {
     return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
@@ -78,6 +79,7 @@ ptrdiff_t text_find(struct text text, char byte)
     return found ? found - text.data : -1;
 }
 
+/* Without the byte the whole slice is the piece, and the rest tells so by its NULL. */
 struct text text_cut(struct text *rest, char byte)
 {
     struct text whole = *rest;
@@ -134,6 +136,7 @@ static size_t sequence_length(const unsigned char *at, size_t left)
     return length;
 }
 
+/* Runs of ASCII go eight bytes at a time, all else character by character. */
 bool text_is_utf8(struct text text)
 {
     const unsigned char *at = (const unsigned char *)text.data;
@@ -176,6 +179,7 @@ bool text_is_name(struct text text)
     return !text_ends(text, TEXT(".git")) && text.data[text.length - 1] != '.';
 }
 
+/* Of equal lengths, which are no secret, every byte is looked at: the time tells nothing about where they differ. */
 bool text_equal_secret(struct text a, struct text b)
 {
     unsigned char difference = 0;

@@ -263,7 +263,8 @@ static const char *child_read_fetch(struct child_job *job, const struct json *js
                  json_integer(json_get(json, json->nodes, "offset"), &job->offset) &&
                  json_integer(json_get(json, json->nodes, "length"), &job->length);
 
-    return given && job->held >= 0 && job->offset >= 0 && job->length >= 0 ? NULL : "a large answer was asked for wrongly";
+    return given && job->held >= 0 && job->offset >= 0 && job->length >= 0 ? NULL
+                                                                           : "a large answer was asked for wrongly";
 }
 
 /* What goes with the operation; other operations take no arguments. */

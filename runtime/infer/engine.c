@@ -15,8 +15,8 @@
  * models, so both go through engine_ok(): the code below reads as conditions, and the sentence for the author is the
  * first line of what the library said.
  *
- * Only what a message can carry is let in: a model with an input that is a sequence, a map or a sparse tensor is refused
- * when it is loaded, by name, not when somebody first calls it. */
+ * Only what a message can carry is let in: a model with an input that is a sequence, a map or a sparse tensor is
+ * refused when it is loaded, by name, not when somebody first calls it. */
 
 /* Of the process: the library knows only one environment. */
 static const OrtApi *api;
@@ -272,8 +272,8 @@ static bool engine_run_values(struct engine *engine, OrtValue *const *inputs, Or
         input_names[i] = engine->inputs[i].name;
     for (size_t i = 0; i < engine->output_count; i++)
         output_names[i] = engine->outputs[i].name;
-    return engine_ok(api->Run(engine->session, run_options, input_names, (const OrtValue *const *)inputs, engine->input_count,
-                              output_names, engine->output_count, outputs),
+    return engine_ok(api->Run(engine->session, run_options, input_names, (const OrtValue *const *)inputs,
+                              engine->input_count, output_names, engine->output_count, outputs),
                      reason);
 }
 

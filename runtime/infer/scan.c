@@ -33,6 +33,7 @@ struct scan_value {
     struct text bytes;
 };
 
+/* Ten bytes at most; what does not end by then is no number. */
 static bool scan_varint(struct text *rest, uint64_t *ret_value)
 {
     *ret_value = 0;

@@ -170,6 +170,7 @@ static void supervisor_on_cancel(struct supervisor *supervisor, struct message_i
         supervisor_cancel(supervisor, job);
 }
 
+/* The map holds descriptors plus one, so that none is NULL. */
 static void supervisor_drop_window(struct supervisor *supervisor, uint32_t slot)
 {
     uintptr_t kept = (uintptr_t)map_remove_u64(&supervisor->windows, slot);

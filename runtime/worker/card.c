@@ -301,7 +301,8 @@ static void card_parse(struct card_reader *reader, struct text yaml)
     yaml_parser_t parser;
 
     if (card_is_nested(yaml)) {
-        buffer_format(reader->report, "README.md:%zu: the front matter has brackets inside brackets, more than %d deep\n",
+        buffer_format(reader->report,
+                      "README.md:%zu: the front matter has brackets inside brackets, more than %d deep\n",
                       reader->first_line, BOUNDS_CARD_DEPTH);
         reader->failed = true;
         return;

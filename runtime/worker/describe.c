@@ -159,7 +159,8 @@ static void describe_out_of_memory(void *context)
     struct describe *describe = context;
     BUFFER_AUTO struct buffer sentence = BUFFER_EMPTY;
 
-    buffer_format(&sentence, "computing the page needs more than %u MiB of memory; make large tables inside of functions",
+    buffer_format(&sentence,
+                  "computing the page needs more than %u MiB of memory; make large tables inside of functions",
                   BOUNDS_WORKER_HEAP_BYTES >> 20);
     describe_refuse(describe, describe->card.app_file ? describe->card.app_file : "app.lua", buffer_view(&sentence));
     describe_say(describe);

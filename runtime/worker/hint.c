@@ -46,6 +46,7 @@ static const struct hint {
     {"attempt to concatenate a nil value (local", "", "an input that the visitor left empty is nil"},
 };
 
+/* Within one line: a traceback names many things that are not the trouble. */
 static bool hint_fits(const struct hint *hint, struct text line)
 {
     const char *at = memmem(line.data, line.length, hint->first, strlen(hint->first));

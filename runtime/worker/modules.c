@@ -184,6 +184,7 @@ static int modules_read_number(lua_State *lua, struct modules_file *file)
     return lua_stringtonumber(lua, digits) > 0;
 }
 
+/* The formats of Lua's own files; a count of 0 asks whether there is more. */
 static int modules_read_one(lua_State *lua, struct modules_file *file, int index)
 {
     struct text rest = text_skip(file->contents, file->position);
@@ -277,6 +278,7 @@ static int modules_lines(lua_State *lua)
     return modules_file_lines(lua);
 }
 
+/* The metatable is hidden: a demo cannot change what files do for all its visitors. */
 static void modules_register_io(lua_State *lua)
 {
     static const luaL_Reg functions[] = {{"open", modules_open}, {"lines", modules_lines}, {NULL, NULL}};
@@ -418,6 +420,7 @@ static int modules_print(lua_State *lua)
     return 0;
 }
 
+/* Of a coroutine from its top, of the caller without this function. */
 static int modules_traceback(lua_State *lua)
 {
     lua_State *of = lua_isthread(lua, 1) ? lua_tothread(lua, 1) : lua;

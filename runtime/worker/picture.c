@@ -40,7 +40,8 @@ struct picture *picture_push(lua_State *lua, uint32_t width, uint32_t height, ui
 static uint32_t picture_size_argument(lua_State *lua, int index)
 {
     lua_Number value = luaL_checknumber(lua, index);
-    luaL_argcheck(lua, value >= 1 && value <= BOUNDS_IMAGE_PIXELS, index, "must be from 1 to the most pixels of an image");
+    luaL_argcheck(lua, value >= 1 && value <= BOUNDS_IMAGE_PIXELS, index,
+                  "must be from 1 to the most pixels of an image");
     return (uint32_t)value;
 }
 

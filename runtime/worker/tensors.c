@@ -102,6 +102,7 @@ static const struct tensors_kind tensors_kinds[] = {
     {TENSOR_BOOL, true, 0, 1},
 };
 
+/* NULL for strings, which have a way of their own. */
 static const struct tensors_kind *tensors_kind_of(enum tensor_type type)
 {
     for (size_t i = 0; i < MEMORY_COUNT(tensors_kinds); i++)
@@ -159,6 +160,7 @@ static struct text tensors_field(lua_State *lua, int table, const char *name)
     return text;
 }
 
+/* The sizes are still anything: whether they fit together is seen when they are multiplied. */
 static void tensors_read_shape(lua_State *lua, int table, struct tensor *tensor)
 {
     lua_getfield(lua, table, "shape");
@@ -253,6 +255,7 @@ static struct text tensors_join_strings(lua_State *lua, int table, struct tensor
     return (struct text){joined, length};
 }
 
+/* One element after another; the block is the collector's, so an error on the way leaks nothing. */
 static struct text tensors_convert(lua_State *lua, int table, const struct tensor *tensor, uint64_t count)
 {
     size_t size = tensor_type_size(tensor->type);
@@ -276,6 +279,7 @@ struct tensors_ready {
     struct text bytes;
 };
 
+/* An image is its pixels; everything else is a table with name, type, shape and data. */
 static void tensors_prepare(lua_State *lua, int table, struct tensors_ready *ready)
 {
     if (lua_getfield(lua, table, "image") != LUA_TNIL) {
@@ -324,6 +328,7 @@ static int tensors_write(lua_State *lua, const struct event *event, const struct
     return refused ? luaL_error(lua, "the tensor \"%s\" is too large for one call", refused->name.data) : 1;
 }
 
+/* Everything is checked and converted before the window is asked for: a wrong value costs no place. */
 int tensors_lua_pack(lua_State *lua)
 {
     struct event *event = core_event(lua);
@@ -411,6 +416,7 @@ static void tensors_push_strings(lua_State *lua, const struct tensor *tensor)
     }
 }
 
+/* The values in a row, with shape and type as fields: the form in which tensors are given, too. */
 static void tensors_push(lua_State *lua, const struct tensor *tensor, const struct tensor_window *window)
 {
     if (tensor->type == TENSOR_STRING)

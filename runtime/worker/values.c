@@ -128,6 +128,7 @@ static int values_refuse(struct values_writer *writer, const char *reason)
     return ERROR_INVALID;
 }
 
+/* Holes become null; what stands behind the border of the list is not part of it. */
 static int values_write_array(struct values_writer *writer, int index, lua_Unsigned length)
 {
     buffer_byte(writer->out, '[');
@@ -233,6 +234,7 @@ static int values_write_table(struct values_writer *writer, int index)
     return result;
 }
 
+/* Infinity and NaN have no form, and null instead of them would hide a mistake. */
 static int values_write_number(struct values_writer *writer, int index)
 {
     if (lua_isinteger(writer->lua, index)) {
@@ -306,6 +308,7 @@ static int values_lua_encode(lua_State *lua)
     return result < 0 ? luaL_error(lua, "json.encode: %s has no JSON form", reason) : 1;
 }
 
+/* The position of the trouble is not told: texts come from files as often as from code. */
 static int values_lua_decode(lua_State *lua)
 {
     struct text text;
