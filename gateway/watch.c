@@ -44,9 +44,9 @@ static void charge(struct worker *worker, uint64_t running, uint64_t clock_ms)
         call->used_ms += (uint32_t)(clock_ms - worker->process->watch.clock_ms);
 }
 
-/* A taken-over process computes for itself and says on the page that it rests. Nobody computes without being told to: time
- * that passes while no call of this worker is named, and nothing was sent since the look before the last, adds up. A
- * twentieth of a processor is forgiven, for what a busy machine does late. */
+/* A taken-over process computes for itself and says on the page that it rests. Nobody computes without being told
+ * to: time that passes while no call of this worker is named, and nothing was sent since the look before the last,
+ * adds up. A twentieth of a processor is forgiven, for what a busy machine does late. */
 static void suspect(struct worker *worker, uint64_t running, uint64_t now_ms, uint64_t clock_ms)
 {
     struct process *process = worker->process;

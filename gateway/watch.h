@@ -28,8 +28,8 @@ struct watch {
 void watch_cancel(struct process *process, uint64_t stream);
 /* The call that the process computes for, by its frame stream; 0: it waits. */
 uint64_t watch_running(const struct process *process);
-/* Called every BOUNDS_PULSE_MS while calls are in the process, and now and then while it rests. Kills it when a limit was
- * passed, true then: the worker may be gone. */
+/* Called every BOUNDS_PULSE_MS while calls are in the process, and now and then while it rests. Kills it when a
+ * limit was passed, true then: the worker may be gone. */
 bool watch_pulse(struct worker *worker, uint64_t now_ms);
 
 #endif

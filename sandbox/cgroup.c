@@ -136,9 +136,11 @@ static void cgroup_describe(struct cgroup *cgroup)
     for (size_t c = 0; c < CGROUP_CONTROLLERS; c++)
         any |= cgroup->folders[c][0] != '\0';
     cgroup->version = any ? cgroup->version : 0;
-    length = (size_t)snprintf(cgroup->words, room, any ? "control groups version %d"
-                                                       : "no control groups (version 2 must be delegated to us; version "
-                                                         "1 is asked for with --cgroups v1)", cgroup->version);
+    length = (size_t)snprintf(cgroup->words, room,
+                              any ? "control groups version %d"
+                                  : "no control groups (version 2 must be delegated to us; version "
+                                    "1 is asked for with --cgroups v1)",
+                              cgroup->version);
     for (size_t c = 0; c < CGROUP_CONTROLLERS && length < room; c++)
         if (!cgroup->folders[c][0]) {
             length += (size_t)snprintf(cgroup->words + length, room - length, "%s%s", between, controllers[c].meaning);

@@ -1,5 +1,5 @@
-/* What `vitrine serve` can be told: the launcher reads it, and tells it all to every process it starts, each value under
- * its key. One table, so that nobody has to look for what a key is called. */
+/* What `vitrine serve` can be told: the launcher reads it, and tells it all to every process it starts, each value
+ * under its key. One table, so that nobody has to look for what a key is called. */
 #ifndef RUNTIME_BASE_SETTINGS_H
 #define RUNTIME_BASE_SETTINGS_H
 

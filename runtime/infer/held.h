@@ -25,8 +25,8 @@ struct held_place {
 
 /* Copies the tensors of answer `id`, which go to the worker of `slot`. Returns how much of a window they take. */
 size_t held_keep(struct held *held, uint32_t slot, uint64_t id, const struct tensor *tensors, size_t count);
-/* Appends the answer's list, its large tensors written to the place, and forgets it. 0; ERROR_NOT_FOUND when it is not kept (any more) for that slot; ERROR_LIMIT when it does not
- * fit, and then it stays. */
+/* Appends the answer's list, its large tensors written to the place, and forgets it. 0; ERROR_NOT_FOUND when it is
+ * not kept (any more) for that slot; ERROR_LIMIT when it does not fit, and then it stays. */
 int held_fetch(struct held *held, uint32_t slot, uint64_t id, struct held_place place, struct buffer *out);
 /* The slot's worker is gone. */
 void held_drop_slot(struct held *held, uint32_t slot);

@@ -7,8 +7,8 @@
 #include "runtime/base/memory.h"
 
 /* The list is written and read field by field with explicit bytes: nothing of a C struct crosses between the two
- * processes, so padding cannot leak and a wrong length cannot be believed. Reading is one pass with a rest that shrinks;
- * what is left at the end makes the whole list invalid. */
+ * processes, so padding cannot leak and a wrong length cannot be believed. Reading is one pass with a rest that
+ * shrinks; what is left at the end makes the whole list invalid. */
 
 static const struct {
     unsigned type;

@@ -61,15 +61,16 @@ int tensor_count(const struct tensor *tensor, uint64_t byte_limit, uint64_t *ret
 /* Takes the next element off the bytes of a string tensor: false at their end or when they are malformed. */
 bool tensor_next_string(struct text *bytes, struct text *ret_element);
 /* Appends one tensor (the count stands first: call tensor_list_begin once before). Its elements go inline as long as
- * the whole list stays within BOUNDS_TENSOR_INLINE_BYTES, else into the window at `*window_used`, which moves on, 64-byte
- * aligned. A string tensor's byte_length says how many bytes there are. 0, or ERROR_LIMIT and nothing changed. */
+ * the whole list stays within BOUNDS_TENSOR_INLINE_BYTES, else into the window at `*window_used`, which moves on,
+ * 64-byte aligned. A string tensor's byte_length says how many bytes there are. 0, or ERROR_LIMIT and nothing
+ * changed. */
 void tensor_list_begin(struct buffer *out, uint32_t count);
 int tensor_list_add(struct buffer *out, const struct tensor *tensor, const void *bytes,
                     const struct tensor_window *window, size_t *window_used);
 /* What tensor_list_add() would take of the window for `length` bytes on top of `list_length` ones: 0 when inline. */
 size_t tensor_window_need(size_t list_length, size_t length);
-/* Reads a list of at most `capacity` tensors: their number, or ERROR_INVALID / ERROR_LIMIT. Element counts, byte lengths,
- * window ranges and the elements of strings are consistent afterwards. Borrows `list`. */
+/* Reads a list of at most `capacity` tensors: their number, or ERROR_INVALID / ERROR_LIMIT. Element counts, byte
+ * lengths, window ranges and the elements of strings are consistent afterwards. Borrows `list`. */
 int tensor_list_read(struct text list, size_t window_length, struct tensor *ret_tensors, size_t capacity);
 /* The tensor's bytes: in the message, or in the window (NULL when there is no window). */
 const unsigned char *tensor_bytes(const struct tensor *tensor, const struct tensor_window *window);

@@ -1,6 +1,7 @@
 /* The tables. Hot calls stand without argument checks: those the kernel answers from a bitmap. Where two tables of a
- * profile name a call, the wider row counts (the zygote sets limits, other services only ask for theirs). A call that an
- * architecture does not have is left out there (arm64 has no `open`); a name that is no call at all fails every start.
+ * profile name a call, the wider row counts (the zygote sets limits, other services only ask for theirs). A call
+ * that an architecture does not have is left out there (arm64 has no `open`); a name that is no call at all fails
+ * every start.
  *
  * Adding a call: say in the commit which code needs it. tests/proc/test_lockdown.py compares these tables with the
  * manual and with what the test set was seen to use. */
