@@ -46,13 +46,11 @@ class Platform(unittest.TestCase):
         self.folder = tempfile.mkdtemp(dir="/var/tmp")
         os.chmod(self.folder, 0o755)
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-        self.data, self.port = os.path.join(self.folder, "data"), free_port()
+        self.data, self.port, self.serve = os.path.join(self.folder, "data"), free_port(), None
+        self.addCleanup(self.stop)  # also when setting up fails
         self.start()
         self.vitrine("user", "add", "ann")
         self.token = self.vitrine("token", "add", "ann", "--name", "test", "--role", "write").split()[0]
-
-    def tearDown(self):
-        self.stop()
 
     def log_tail(self):
         with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as log:
@@ -66,7 +64,7 @@ class Platform(unittest.TestCase):
         eventually(self, "getting ready", lambda: self.get("/readyz")[0] == 200)
 
     def stop(self):
-        if self.serve.poll() is None:
+        if self.serve and self.serve.poll() is None:
             self.serve.send_signal(signal.SIGINT)
             self.serve.wait(20)
 
