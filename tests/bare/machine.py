@@ -22,10 +22,20 @@ REPLACED = ("/etc/resolv.conf", "/etc/hosts")
 AFTERWARDS = """trap : INT TERM
 "$@"
 echo "ended with $?"
-for folder in /proc/[0-9]*; do
-    pid=${folder#/proc/}
-    [ "$pid" = 1 ] || [ "$pid" = $$ ] || echo "left process: $(tr '\\0' ' ' <"$folder/cmdline" 2>/dev/null)"
+others() {
+    for folder in /proc/[0-9]*; do
+        pid=${folder#/proc/}
+        [ "$pid" = 1 ] || [ "$pid" = $$ ] || tr '\\0\\n' '  ' <"$folder/cmdline" 2>/dev/null | cut -c 1-200 |
+            grep . | sed 's/^/left process: /'
+    done
+}
+# A worker sees that its gateway is gone and ends; on a busy machine that takes a moment.
+for try in 1 2 3 4 5 6 7 8 9 10; do
+    left=$(others | grep -v ': bash -c trap ')
+    [ -n "$left" ] || break
+    sleep 0.2
 done
+[ -z "$left" ] || echo "$left"
 grep -i vitrine /proc/mounts | sed 's/^/left mount: /'
 find /sys/fs/cgroup -type d -name 'vitrine*' 2>/dev/null | sed 's/^/left control group: /'
 echo "nothing more"
