@@ -514,10 +514,26 @@ static bool is_level(struct text level)
     return text_equal(level, TEXT("info")) || text_equal(level, TEXT("warning")) || text_equal(level, TEXT("error"));
 }
 
+/* A line of a demo is shown in terminals and pages and stands between lines of others: nothing in it may end the line or
+ * steer a terminal. Control characters of ASCII and of Latin-1 (C2 80 to C2 9F in UTF-8) become U+FFFD; tabs stay. */
+static void put_visible(struct buffer *out, struct text line)
+{
+    for (size_t i = 0; i < line.length; i++) {
+        unsigned char byte = (unsigned char)line.data[i], next = i + 1 < line.length ? (unsigned char)line.data[i + 1] : 0;
+        bool high = byte == 0xc2 && next >= 0x80 && next <= 0x9f;
+        if (high || byte == 0x7f || (byte < 0x20 && byte != '\t'))
+            buffer_string(out, "\xef\xbf\xbd");
+        else
+            buffer_byte(out, (char)byte);
+        i += high;
+    }
+}
+
 /* The second line over the limit says that lines are missing, the others of that second are dropped. */
 static bool on_log(struct relay *relay, uint64_t stream, const struct message_worker_log *log)
 {
     uint64_t second = clock_now_ms() / 1000;
+    struct buffer visible BUFFER_AUTO = BUFFER_EMPTY;
     if (!text_is_utf8(log->line))
         return false;
     if (second != relay->log_second) {
@@ -525,10 +541,12 @@ static bool on_log(struct relay *relay, uint64_t stream, const struct message_wo
         relay->log_lines = 0;
     }
     relay->log_lines++;
-    if (relay->log_lines <= BOUNDS_LOG_LINES_PER_SECOND)
-        relay_log(relay->worker, is_level(log->level) ? log->level : TEXT("info"), log->line);
-    else if (relay->log_lines == BOUNDS_LOG_LINES_PER_SECOND + 1)
+    if (relay->log_lines <= BOUNDS_LOG_LINES_PER_SECOND) {
+        put_visible(&visible, log->line);
+        relay_log(relay->worker, is_level(log->level) ? log->level : TEXT("info"), buffer_view(&visible));
+    } else if (relay->log_lines == BOUNDS_LOG_LINES_PER_SECOND + 1) {
         relay_log(relay->worker, TEXT("warning"), TEXT("(too many lines in one second: the rest of them is dropped)"));
+    }
     return true;
 }
 

@@ -108,16 +108,8 @@ static long send_beginnings(void)
 
 static struct channel *session(void) { return &attack_worker()->channel; }
 
-static long flush_and_wait(void)
-{
-    char byte;
-
-    if (channel_flush(session()) < 0)
-        return -1;
-    while (read(3, &byte, 1) > 0)
-        ;
-    return 0;
-}
+/* Then the driver answers "got": who hears that was not told off. */
+static long flush(void) { return channel_flush(session()); }
 
 static void say_done(uint64_t stream, const char *data)
 {
@@ -130,18 +122,18 @@ static long answer_twice(void)
 {
     say_done(attack_event(), "[\"once\"]");
     say_done(attack_event(), "[\"twice\"]");
-    return flush_and_wait();
+    return flush();
 }
 
-static long answer_future(void) { return say_done(attack_event() + 1000, "[\"mine\"]"), flush_and_wait(); }
-static long answer_nothing(void) { return say_done(0, "[\"mine\"]"), flush_and_wait(); }
-static long answer_huge_stream(void) { return say_done(~0ull, "[\"mine\"]"), flush_and_wait(); }
+static long answer_future(void) { return say_done(attack_event() + 1000, "[\"mine\"]"), flush(); }
+static long answer_nothing(void) { return say_done(0, "[\"mine\"]"), flush(); }
+static long answer_huge_stream(void) { return say_done(~0ull, "[\"mine\"]"), flush(); }
 
 /* H3: who one is, in one's own words. The gateway knows it from the socket. */
 static long claim_identity(void)
 {
     say_done(attack_event(), "[{\"demo\":\"admin\",\"owner\":\"root\",\"session\":\"other\"}]");
-    return flush_and_wait();
+    return flush();
 }
 
 static long ready_again(void)
@@ -149,7 +141,7 @@ static long ready_again(void)
     struct message_worker_ready ready = {TEXT("x")};
 
     channel_send_worker_ready(session(), 0, &ready);
-    return flush_and_wait();
+    return flush();
 }
 
 static long state_of_others(void)
@@ -157,7 +149,7 @@ static long state_of_others(void)
     struct message_event_done done = {TEXT("[\"x\"]"), TEXT("{\"99\":\"stolen\"}")};
 
     channel_send_event_done(session(), attack_event(), &done);
-    return flush_and_wait();
+    return flush();
 }
 
 static long log_escapes(void)
@@ -166,7 +158,7 @@ static long log_escapes(void)
 
     channel_send_worker_log(session(), 0, &log);
     say_done(attack_event(), "[\"logged\"]");
-    return flush_and_wait();
+    return flush();
 }
 
 static long call_twice(void)
@@ -175,7 +167,7 @@ static long call_twice(void)
 
     channel_send_call_sleep(session(), attack_event(), &sleep);
     channel_send_call_sleep(session(), attack_event(), &sleep);
-    return flush_and_wait();
+    return flush();
 }
 
 static long read_unopened(void)
@@ -183,7 +175,7 @@ static long read_unopened(void)
     struct message_call_file_read file = {1, 4000000000u, ~0ull, 0xffffffffu};
 
     channel_send_call_file_read(session(), attack_event(), &file);
-    return flush_and_wait();
+    return flush();
 }
 
 /* -- floods and silence -- */
@@ -279,7 +271,7 @@ static long scribble_page(void)
     memset(attack_worker()->page, 0xff, CONTROL_PAGE_BYTES);
     memset(attack_worker()->window.base, 0xff, attack_worker()->window.length);
     say_done(attack_event(), "[\"scribbled\"]");
-    return flush_and_wait();
+    return flush();
 }
 
 static long exit_at_once(void) { return syscall(SYS_exit_group, 0); }
@@ -308,7 +300,7 @@ static long find_secret(void)
                     found++;
         }
     say_done(attack_event(), found ? "[\"found\"]" : "[\"nothing\"]");
-    return flush_and_wait();
+    return flush();
 }
 
 const struct attack attacks_session[] = {

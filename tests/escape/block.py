@@ -35,7 +35,7 @@ class Block(RealRig):
             with tempfile.TemporaryDirectory() as folder:
                 self.bundles.append(write_demo(folder, {"app.lua": APP, "README.md": "---\ntitle: t\nshow_error: true\n---\n", **mark}))
         # The gateway knows a secret; no worker may ever see it.
-        super().__init__(None, None, {"VITRINE_SECRET": CANARY, **(env or {})}, demos=2)
+        super().__init__(None, {"secret": CANARY}, {"VITRINE_SECRET": CANARY, **(env or {})}, demos=2)
 
     def publish(self, functions, **more):
         self.release_bytes = {self.release: self.bundles[0], self.release + RELEASES: self.bundles[1]}
@@ -49,7 +49,8 @@ class Block(RealRig):
 
     def real_zygote(self, end):
         ours, theirs = wire.pair()
-        self.zygote_process = run_with_fds([self.zygote_binary, "zygote"], [theirs], env={})
+        self.zygote_log = tempfile.TemporaryFile()
+        self.zygote_process = run_with_fds([self.zygote_binary, "zygote"], [theirs], env={}, stdout=self.zygote_log, stderr=self.zygote_log)
         theirs.close()
         self.zygote = wire.Channel(ours)
         self.zygote.send("launcher_config", {"key": "worker_uid_base", "value": str(cell.UID_BASE + 8192)})
@@ -58,6 +59,10 @@ class Block(RealRig):
         self.zygote.send("launcher_start")
         assert self.zygote.receive()[0] == "child_ready"
         return True
+
+    def stop(self):
+        super().stop()
+        self.zygote_log.close()
 
     def attack(self, name, timeout=60):
         """The gateway's answer to a call that becomes this attack: the demo's value, or the error's sentence."""

@@ -364,7 +364,8 @@ def describe(folder):
         for name in names:
             path = os.path.join(parent, name)
             relative = os.path.relpath(path, folder).encode()
-            contents = open(path, "rb").read()
+            with open(path, "rb") as file:
+                contents = file.read()
             stage += struct.pack("<IIQ", len(relative), 0o100644, len(contents)) + relative + contents
     stage += struct.pack("<IIQ", 0, 0, 0)
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as report:
