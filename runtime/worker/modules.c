@@ -80,9 +80,11 @@ static int modules_refuse(lua_State *lua, const char *name)
     for (uint32_t i = 0; bundle && wanted.length > 0 && i < bundle->entry_count; i++)
         if (modules_push_similar(lua, bundle_at(bundle, i).name, wanted))
             return luaL_error(lua, "there is no module \"%s\"; write require \"%s\"", name, lua_tostring(lua, -1));
-    return luaL_error(lua, "there is no module \"%s\": the repository has neither %s.lua nor %s/init.lua, and besides its "
-                           "files only ui, ai and json can be required", name, luaL_gsub(lua, name, ".", "/"),
-                      luaL_gsub(lua, name, ".", "/"));
+    const char *path = luaL_gsub(lua, name, ".", "/");
+    return luaL_error(lua,
+                      "there is no module \"%s\": the repository has neither %s.lua nor %s/init.lua, and besides its files "
+                      "only ui, ai and json can be required",
+                      name, path, path);
 }
 
 /* As in Lua: run once, the result kept, nothing returned counts as true. */

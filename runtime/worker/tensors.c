@@ -11,7 +11,8 @@
 #include "runtime/worker/picture.h"
 #include "runtime/worker/worker.h"
 
-/* Everything allocated here belongs to the Lua state: errors leave by longjmp, and the collector frees what was begun. */
+/* Everything allocated here belongs to the Lua state: errors leave by longjmp, and the collector frees what was
+ * begun. */
 
 /* -- the window -- */
 
