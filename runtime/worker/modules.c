@@ -82,8 +82,8 @@ static int modules_refuse(lua_State *lua, const char *name)
             return luaL_error(lua, "there is no module \"%s\"; write require \"%s\"", name, lua_tostring(lua, -1));
     const char *path = luaL_gsub(lua, name, ".", "/");
     return luaL_error(lua,
-                      "there is no module \"%s\": the repository has neither %s.lua nor %s/init.lua, and besides its files "
-                      "only ui, ai and json can be required",
+                      "there is no module \"%s\": the repository has neither %s.lua nor %s/init.lua, and besides "
+                      "its files only ui, ai and json can be required",
                       name, path, path);
 }
 
