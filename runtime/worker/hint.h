@@ -9,7 +9,8 @@
 
 /* The sentence that fits the first line of an error message; NULL when there is none. Static storage. */
 const char *hint_find(struct text message);
-/* Appends the message with its sentence at the end of the first line: "app.lua:3: attempt to …; a demo starts no …". */
+/* Appends the message with its sentence at the end of the first line:
+ * "app.lua:3: attempt to …; a demo starts no …". */
 void hint_write(struct buffer *out, struct text message);
 
 #endif
