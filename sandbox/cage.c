@@ -1,6 +1,14 @@
+/* The steps run in the forked child, in the order of the table at the end. Order is most of the safety here:
+ *
+ *   - descriptors first, so that nothing inherited survives into any later step;
+ *   - the root is put together on a tmpfs that hides /proc: the folder nobody keeps data in. Bind mounts are remade
+ *     read-only and nosuid one by one, because a bind mount begins with the flags of what it shows;
+ *   - limits before the change of user, because lowering needs no right and raising must be impossible afterwards;
+ *   - users and capabilities go after the last mount, the filter last of all: it refuses what the steps before need.
+ *
+ * The program is executed by a descriptor that was opened outside, so the new root need not contain it. */
 #include "sandbox/cage.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -33,22 +41,6 @@ struct cage_setup {
     gid_t outer_gid;
     bool root;
 };
-
-bool cage_needs_libraries(const char *path)
-{
-    FD_AUTO int fd = open(path, O_RDONLY | O_CLOEXEC);
-    Elf64_Ehdr header;
-    Elf64_Phdr segment;
-
-    if (fd < 0 || pread(fd, &header, sizeof header, 0) != sizeof header || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
-        return true;
-    for (int i = 0; i < header.e_phnum; i++) {
-        off_t at = (off_t)(header.e_phoff + (size_t)i * header.e_phentsize);
-        if (pread(fd, &segment, sizeof segment, at) != sizeof segment || segment.p_type == PT_INTERP)
-            return true;
-    }
-    return false;
-}
 
 /* -- steps, in the order of the table below -- */
 
@@ -99,7 +91,6 @@ static int step_identity_map(struct cage_setup *setup)
 
 static int step_session(struct cage_setup *setup)
 {
-    (void)setup;
     if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return ERROR_SYSTEM;
     return sethostname("vitrine", 7) == 0 ? 0 : ERROR_SYSTEM;
@@ -107,7 +98,6 @@ static int step_session(struct cage_setup *setup)
 
 static int step_new_root(struct cage_setup *setup)
 {
-    (void)setup;
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return ERROR_SYSTEM;
     return mount("tmpfs", CAGE_ROOT, "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,nr_inodes=256,mode=755") == 0
@@ -190,7 +180,6 @@ static int step_helper(struct cage_setup *setup)
 
 static int step_enter_root(struct cage_setup *setup)
 {
-    (void)setup;
     if (chdir(CAGE_ROOT) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
         return ERROR_SYSTEM;
     return chdir(setup->cage->repository ? "/repository" : "/") == 0 ? 0 : ERROR_SYSTEM;
@@ -198,7 +187,6 @@ static int step_enter_root(struct cage_setup *setup)
 
 static int step_read_only_root(struct cage_setup *setup)
 {
-    (void)setup;
     return mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) == 0 ? 0
                                                                                                       : ERROR_SYSTEM;
 }
@@ -273,11 +261,7 @@ static _Noreturn void cage_child(const struct cage *cage, uid_t uid, gid_t gid)
     sigprocmask(SIG_SETMASK, &none, NULL);
     for (size_t i = 0; i < MEMORY_COUNT(cage_steps); i++)
         if (cage_steps[i].run(&setup) < 0) {
-            int last = cage->first_fd; /* git: stdin … so the report goes to stderr; describe: see below */
-            for (int n = 0;
-                 n < CAGE_MAX_FDS && cage->fds[n] >= 0 && cage->first_fd + n <= (cage->first_fd == 0 ? 2 : 5); n++)
-                last = cage->first_fd + n;
-            dprintf(last, "the cage could not be set up: %s: %s\n", cage_steps[i].name, strerror(errno));
+            dprintf(cage->report_fd, "the cage could not be set up: %s: %s\n", cage_steps[i].name, strerror(errno));
             _exit(CAGE_EXIT_SETUP);
         }
     syscall(SYS_execveat, CAGE_PROGRAM_FD, "", cage->argv, cage->environment, AT_EMPTY_PATH);

@@ -10,6 +10,13 @@
 
 enum { CAGE_EXIT_SETUP = 125, CAGE_MAX_FDS = 4 };
 
+/* Sanitizers come as shared libraries; every other build of vitrine-worker is one static file. */
+#ifdef VITRINE_SANITIZED
+enum { CAGE_WORKER_IS_DYNAMIC = true };
+#else
+enum { CAGE_WORKER_IS_DYNAMIC = false };
+#endif
+
 struct cage {
     const char *program;        /* path outside; executed by descriptor when static, so that the root can be empty */
     const char *const *argv;
@@ -23,6 +30,7 @@ struct cage {
     gid_t gid;
     int fds[CAGE_MAX_FDS];      /* become first_fd, first_fd + 1 …; -1 ends the list */
     int first_fd;
+    int report_fd;              /* of the child: where a sentence goes when it cannot be built */
     unsigned cpu_seconds;
     unsigned long long memory_bytes, file_bytes;
     unsigned processes;
@@ -30,8 +38,5 @@ struct cage {
 
 /* Starts the cage. The pid (its pidfd in `*ret_pidfd`, owned by the caller), or ERROR_SYSTEM. */
 pid_t cage_start(const struct cage *cage, int *ret_pidfd);
-
-/* True when the ELF file at `path` needs a dynamic linker (or cannot be read: then libraries are harmless). */
-bool cage_needs_libraries(const char *path);
 
 #endif

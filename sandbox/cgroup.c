@@ -1,3 +1,6 @@
+/* Every attempt writes and looks whether that worked; nothing is believed because a file exists. What cannot be
+ * bounded is left out of `folders` and named in `words`; a start never fails for it, since the operator's machine
+ * may be a container that hides its groups. */
 #include "sandbox/cgroup.h"
 
 #include <errno.h>

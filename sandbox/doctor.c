@@ -1,4 +1,6 @@
-#include "sandbox/doctor.h"
+/* `vitrine doctor`, and the same look at the start of `vitrine serve`: what the sandbox is made of on this machine.
+ * It is tried, not read from files: see lockdown/mode.c. */
+#include "sandbox/launcher.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,17 +19,19 @@ bool doctor_check(const struct settings *settings)
     uid_t base = (uid_t)strtoul(settings->values[SETTING_WORKER_UID_BASE], NULL, 10);
     enum lockdown_mode mode = lockdown_mode_probe(base, &trouble);
 
-    log_info("sandbox mode %s: %s", lockdown_mode_letter(mode), lockdown_mode_words(mode));
+    log_info("sandbox mode %s", lockdown_mode_words(mode));
     if (trouble)
         log_warning("this machine does not offer %s", trouble);
     if (mode == LOCKDOWN_MODE_C)
         log_warning("git and publishing need namespaces: demos that are live run, pushes are refused");
-    if (mode != LOCKDOWN_MODE_D && strcmp(lockdown_mode_letter(mode), floor) <= 0)
+    if (mode != LOCKDOWN_MODE_D && lockdown_mode_words(mode)[0] <= *floor)
         return true;
-    log_error("the sandbox is weaker than --sandbox-floor %s, so nothing is served. %s", floor,
-              mode == LOCKDOWN_MODE_D ? "It takes Linux 5.13 or later with Landlock among its security modules"
-              : mode == LOCKDOWN_MODE_B ? "Start as root"
-                                        : "Start as root, allow user namespaces, or take floor C if all demos are yours");
+    const char *advice[] = {
+        [LOCKDOWN_MODE_B] = "Start as root",
+        [LOCKDOWN_MODE_C] = "Start as root, allow user namespaces, or take floor C if all demos are yours",
+        [LOCKDOWN_MODE_D] = "It takes Linux 5.13 or later with Landlock among its security modules",
+    };
+    log_error("the sandbox is weaker than --sandbox-floor %s, so nothing is served. %s", floor, advice[mode]);
     return false;
 }
 

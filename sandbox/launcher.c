@@ -1,3 +1,6 @@
+/* One thread, one poll: a turn sees deaths before messages, so that a message is never taken for one of a child's
+ * successor. Signals come as a descriptor; there is no handler. Of what children say only the store's requests and a
+ * spent zygote mean anything here. */
 #include "sandbox/launcher.h"
 
 #include <errno.h>
@@ -20,11 +23,11 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
+#include "runtime/base/folder.h"
 #include "runtime/base/listen.h"
 #include "runtime/base/log.h"
 #include "runtime/base/memory.h"
 #include "runtime/wire/message.h"
-#include "sandbox/doctor.h"
 
 enum {
     LAUNCHER_STOP_MS = 10000,  /* running calls get this long to finish */
@@ -62,58 +65,28 @@ static void launcher_choose_user(struct launcher *launcher)
     launcher->gid = entry && entry->pw_uid != 0 ? entry->pw_gid : base - 1;
 }
 
-static int launcher_make_folder(const struct launcher *launcher, const char *name)
+/* The services run as another user: a private folder above the data would shut them out, which is said before
+ * anything starts. */
+static int launcher_prepare_data(struct launcher *launcher)
 {
+    static const char *const folders[] = {"", "/repos", "/bundles", "/files", "/tmp"};
+    const char *wanted = launcher->settings.values[SETTING_DATA];
     char path[PLACE_PATH_BYTES + 16];
-    struct stat status;
 
-    snprintf(path, sizeof path, "%s%s", launcher->data, name);
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return launcher_say(path);
-    if (lstat(path, &status) < 0 || !S_ISDIR(status.st_mode)) {
-        errno = ENOTDIR;
-        return launcher_say(path);
-    }
-    if (launcher->root && status.st_uid != launcher->uid && lchown(path, launcher->uid, launcher->gid) < 0)
-        return launcher_say(path);
-    return 0;
-}
-
-/* The services run as another user: a private folder above the data would shut them out. */
-static int launcher_check_reach(const struct launcher *launcher)
-{
-    char path[PLACE_PATH_BYTES];
-    struct stat status;
-
-    snprintf(path, sizeof path, "%s", launcher->data);
-    for (char *slash = strrchr(path, '/'); launcher->root && slash && slash != path; slash = strrchr(path, '/')) {
-        *slash = '\0';
-        bool owner = stat(path, &status) == 0 && status.st_uid == launcher->uid;
-        if (owner || status.st_mode & S_IXOTH)
-            continue;
+    if ((mkdir(wanted, 0700) < 0 && errno != EEXIST) || !realpath(wanted, launcher->data))
+        return launcher_say(wanted);
+    if (launcher->root && folder_check_reach(launcher->data, launcher->uid, path) < 0) {
         fprintf(stderr,
                 "vitrine serve: the services run as user %u, who may not pass through %s; choose another --data, "
                 "or chmod o+x it\n",
                 launcher->uid, path);
         return ERROR_FORBIDDEN;
     }
-    return 0;
-}
-
-static int launcher_prepare_data(struct launcher *launcher)
-{
-    static const char *const folders[] = {"/repos", "/bundles", "/files", "/tmp"};
-    const char *wanted = launcher->settings.values[SETTING_DATA];
-
-    if (mkdir(wanted, 0700) < 0 && errno != EEXIST)
-        return launcher_say(wanted);
-    if (!realpath(wanted, launcher->data))
-        return launcher_say(wanted);
-    if (launcher_check_reach(launcher) < 0 || launcher_make_folder(launcher, "") < 0)
-        return ERROR_SYSTEM;
-    for (size_t i = 0; i < MEMORY_COUNT(folders); i++)
-        if (launcher_make_folder(launcher, folders[i]) < 0)
-            return ERROR_SYSTEM;
+    for (size_t i = 0; i < MEMORY_COUNT(folders); i++) {
+        snprintf(path, sizeof path, "%s%s", launcher->data, folders[i]);
+        if (folder_make(path, launcher->uid, launcher->gid) < 0)
+            return launcher_say(path);
+    }
     return 0;
 }
 

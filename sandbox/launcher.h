@@ -72,6 +72,12 @@ struct launcher {
 /* `vitrine serve …`: runs until a signal. Returns the exit status. */
 int launcher_main(int argc, char **argv);
 
+/* -- doctor.c -- */
+/* Tries the sandbox and logs its mode; false when it is below the operator's floor, with what to do. */
+bool doctor_check(const struct settings *settings);
+/* `vitrine doctor [--profiles]`. Exit status 1: `vitrine serve` would not start. */
+int doctor_main(int argc, char **argv);
+
 /* -- launcher_child.c -- */
 struct launcher_child *launcher_child_find(struct launcher *launcher, enum message_role role);
 /* Starts a child that is down and connects it with its living peers. 0 or ERROR_SYSTEM (logged). */

@@ -1,3 +1,6 @@
+/* What the store may ask for: one git service on one repository, one description of one staged tree. It names things by
+ * number only; every path, argument and variable of a cage is put together here, from constants and that number. A cage
+ * that lives too long is killed; one whose store died is killed too, because nobody waits for its answer. */
 #include "sandbox/launcher.h"
 
 #include <signal.h>
@@ -102,7 +105,8 @@ static void cage_git(struct launcher *launcher, const struct message_cage_git *m
     struct cage cage = {
         .program = "/usr/bin/git", .argv = arguments, .environment = environment, .repository = repository,
         .helper = helper, .hooks = {"pre-receive", NULL}, .libraries = true, .filter_git = true,
-        .uid = launcher->uid, .gid = launcher->gid, .fds = {fds[0], fds[1], fds[2], fds[3]}, .first_fd = 0,
+        .uid = launcher->uid, .gid = launcher->gid, .fds = {fds[0], fds[1], fds[2], fds[3]},
+        .first_fd = 0, .report_fd = 2,
         .cpu_seconds = 120, .memory_bytes = 4ull << 30, .file_bytes = BOUNDS_PUSH_BYTES * 2,
     };
     cage_run(launcher, message->request, &cage, BOUNDS_GIT_WALL_MS);
@@ -117,10 +121,10 @@ static void cage_describe(struct launcher *launcher, const struct message_cage_d
     if (place_beside(program, "vitrine-worker") < 0)
         return;
     struct cage cage = {
-        .program = program, .argv = arguments, .environment = environment, .libraries = cage_needs_libraries(program),
-        .uid = launcher->uid, .gid = launcher->gid, .fds = {fds[0], fds[1], fds[2], -1}, .first_fd = 3,
+        .program = program, .argv = arguments, .environment = environment, .libraries = CAGE_WORKER_IS_DYNAMIC,
+        .uid = launcher->uid, .gid = launcher->gid, .fds = {fds[0], fds[1], fds[2], -1}, .first_fd = 3, .report_fd = 5,
         .cpu_seconds = (BOUNDS_DESCRIBE_MS + 999) / 1000 + 1,
-        .memory_bytes = cage_needs_libraries(program) ? ~0ull : 2ull << 30, .file_bytes = ~0ull,
+        .memory_bytes = CAGE_WORKER_IS_DYNAMIC ? ~0ull : 2ull << 30, .file_bytes = ~0ull,
     };
     cage_run(launcher, message->request, &cage, BOUNDS_DESCRIBE_WALL_MS);
 }

@@ -1,3 +1,7 @@
+/* One child from fork to reaping. Before exec it holds its control channel and nothing else of ours; all that it needs
+ * comes over that channel afterwards: configuration, a channel to each peer, listeners, and then the word to start. A
+ * child that dies is started again with a wait that doubles, and its peers get new channels: none of them restarts
+ * because another one did. */
 #include "sandbox/launcher.h"
 
 #include <ctype.h>

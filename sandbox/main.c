@@ -5,13 +5,11 @@
 
 #include "runtime/base/log.h"
 #include "runtime/base/memory.h"
-#include "sandbox/doctor.h"
 #include "sandbox/launcher.h"
 #include "runtime/base/place.h"
 
 static int command_help(int argc, char **argv)
 {
-    (void)argc, (void)argv;
     fputs("usage: vitrine COMMAND\n\n"
           "  serve --data DIR …    run the platform (see vitrine serve --help)\n"
           "  doctor                say how strong the sandbox is on this machine\n"
@@ -24,7 +22,6 @@ static int command_help(int argc, char **argv)
 
 static int command_version(int argc, char **argv)
 {
-    (void)argc, (void)argv;
     puts("vitrine " VITRINE_VERSION);
     return 0;
 }
@@ -42,7 +39,6 @@ static int main_exec(const char *program, char **argv)
 
 static int command_check(int argc, char **argv)
 {
-    (void)argc;
     return main_exec("vitrine-worker", argv);
 }
 

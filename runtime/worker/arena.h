@@ -1,6 +1,6 @@
 /* The heap of one Lua state: a region reserved once, so that a locked worker needs no system call to allocate.
  *
- *   base ──── sealed ─────────────── top ──────────────── end
+ *   base ---- sealed --------------- top ---------------- end
  *   the zygote's objects,            never touched yet:
  *   shared with all siblings         costs no memory
  *

@@ -1,3 +1,6 @@
+/* From tables to bytes. libseccomp is used once per start, to compile; what is loaded afterwards, a thousand times
+ * in a zygote, are the plain bytes, so that its memory can be given back before the first fork. Rules are exact
+ * matches on 64 bits: an argument with something in its upper half is another argument, and not on the list. */
 #include "sandbox/lockdown/lockdown.h"
 
 #include <errno.h>

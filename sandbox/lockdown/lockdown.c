@@ -1,3 +1,12 @@
+/* The steps of a worker, in their order and why it is that:
+ *
+ *   descriptors, limits     while the rights to set them are there, and before anything can be inherited by mistake
+ *   priority, privileges    no_new_privs must precede Landlock and the filter for a process without capabilities
+ *   identity, capabilities  the user first: a change of user may give back sets that were emptied before
+ *   parent                  after identity, which clears the parent-death signal
+ *   Landlock, filter        last: the filter has none of the calls above
+ *
+ * Each layer is meant to hold when the others fail: tests take one away and look at what stops an attack then. */
 #include "sandbox/lockdown/lockdown.h"
 
 #include <errno.h>
@@ -73,6 +82,9 @@ static int step_fds(const struct lockdown_worker *worker)
     return syscall(SYS_close_range, LOCKDOWN_RULESET_FD + 1, ~0u, 0) == 0 ? 0 : ERROR_SYSTEM;
 }
 
+/* Second locks, should the filter have a hole: without locked memory no io_uring, with eight descriptors no
+ * userfaultfd and no inotify to speak of, without processes no fork. The processor limit is the last resort behind the
+ * gateway's clock; of the two only its hard form counts, since the first process of a namespace ignores SIGXCPU. */
 static int step_limits(const struct lockdown_worker *worker)
 {
     const struct {
@@ -93,13 +105,11 @@ static int step_limits(const struct lockdown_worker *worker)
 
 static int step_priority(const struct lockdown_worker *worker)
 {
-    (void)worker;
     return setpriority(PRIO_PROCESS, 0, LOCKDOWN_NICE) == 0 ? 0 : ERROR_SYSTEM;
 }
 
 static int step_privileges(const struct lockdown_worker *worker)
 {
-    (void)worker;
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return ERROR_SYSTEM;
     /* Linux before 6.3 has no MDWE: there the filter alone refuses executable memory. */
@@ -120,7 +130,6 @@ static int step_identity(const struct lockdown_worker *worker)
 
 static int step_capabilities(const struct lockdown_worker *worker)
 {
-    (void)worker;
     return lockdown_drop_capabilities();
 }
 
@@ -136,7 +145,6 @@ static int step_parent(const struct lockdown_worker *worker)
 
 static int step_landlock(const struct lockdown_worker *worker)
 {
-    (void)worker;
     if (lockdown_landlock_enter(LOCKDOWN_RULESET_FD) < 0)
         return ERROR_SYSTEM;
     return close(LOCKDOWN_RULESET_FD) == 0 ? 0 : ERROR_SYSTEM;
@@ -236,8 +244,8 @@ int lockdown_zygote_init(struct lockdown_zygote *zygote, uid_t uid_base, enum lo
     }
     /* Without namespaces we may lack the right to; then no_new_privs alone keeps the set from ever being used. */
     zygote->trouble = "the capability bounding set";
-    if ((lockdown_drop_bounding_set() < 0 && zygote->mode != LOCKDOWN_MODE_C) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+    if ((lockdown_drop_bounding_set() < 0 && zygote->mode != LOCKDOWN_MODE_C) ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return ERROR_SYSTEM;
     zygote->trouble = "Landlock (Linux 5.13 or later with landlock among its security modules)";
     zygote->ruleset_fd = lockdown_landlock_ruleset();

@@ -61,19 +61,18 @@ struct lockdown_filter {
 };
 
 /* How much of the sandbox a machine offers, best first; found by trying, never by looking. */
-#define LOCKDOWN_MODES(X)                                                                                       \
-    X(LOCKDOWN_MODE_A, "A", "everything: namespaces, a user of its own for each demo, Landlock, system-call filter") \
-    X(LOCKDOWN_MODE_B, "B", "all but users: demos share one user id, and are apart by PID namespaces and Landlock")  \
-    X(LOCKDOWN_MODE_C, "C", "no namespaces: demos see each other's process ids; Landlock, filter and limits hold")   \
-    X(LOCKDOWN_MODE_D, "D", "no Landlock or no system-call filter: no demo runs here")
+#define LOCKDOWN_MODES(X)                                                                                    \
+    X(LOCKDOWN_MODE_A, "A: everything: namespaces, a user for each demo, Landlock, system-call filter")      \
+    X(LOCKDOWN_MODE_B, "B: all but users: demos share a user id; PID namespaces and Landlock part them")     \
+    X(LOCKDOWN_MODE_C, "C: no namespaces: demos see each other's process ids; Landlock and filter hold")     \
+    X(LOCKDOWN_MODE_D, "D: no Landlock or no system-call filter: no demo runs here")
 
 enum lockdown_mode {
-#define X(name, letter, words) name,
+#define X(name, words) name,
     LOCKDOWN_MODES(X)
 #undef X
 };
-/* "A" to "D", and what it means (static storage). */
-const char *lockdown_mode_letter(enum lockdown_mode mode);
+/* What it means; begins with its letter (static storage). */
 const char *lockdown_mode_words(enum lockdown_mode mode);
 /* Tries it all out in a child process. In a mode below A `*ret_trouble` says which layer failed (static storage). */
 enum lockdown_mode lockdown_mode_probe(uid_t uid_base, const char **ret_trouble);
@@ -87,7 +86,7 @@ struct lockdown_zygote {
     int ruleset_fd;        /* Landlock ruleset: nothing allowed */
     int null_fd;           /* /dev/null, which every worker gets as descriptors 0 to 2 */
     struct lockdown_filter filter;      /* a worker's only one, or its second */
-    struct lockdown_filter pool_filter; /* a pooled worker's first: it may still receive, map and close one descriptor */
+    struct lockdown_filter pool_filter; /* a pooled worker's first: it may receive, map and close one descriptor */
     const char *trouble;   /* after a failure: which layer, as a sentence part (static storage) */
 };
 
@@ -109,7 +108,8 @@ struct lockdown_worker {
 /* Runs all nine steps. Returns only on success; otherwise _exit(LOCKDOWN_EXIT_BASE + step). */
 void lockdown_worker(const struct lockdown_worker *worker);
 /* A pooled worker has mapped what it was given, before it reads the first byte of it: stacks the final filter on the
- * first. The kernel asks both from now on, so nothing that the final one refuses comes back. Returns only on success. */
+ * first. The kernel asks both from now on, so nothing that the final one refuses comes back. Returns only on
+ * success. */
 void lockdown_worker_seal(const struct lockdown_zygote *zygote);
 
 /* What a long-lived process may keep touching, beside its open descriptors. Paths may be NULL. */

@@ -12,20 +12,10 @@
 
 #include "runtime/base/fd.h"
 
-const char *lockdown_mode_letter(enum lockdown_mode mode)
-{
-    static const char *const letters[] = {
-#define X(name, letter, words) [name] = letter,
-        LOCKDOWN_MODES(X)
-#undef X
-    };
-    return letters[mode];
-}
-
 const char *lockdown_mode_words(enum lockdown_mode mode)
 {
     static const char *const words_of[] = {
-#define X(name, letter, words) [name] = words,
+#define X(name, words) [name] = words,
         LOCKDOWN_MODES(X)
 #undef X
     };
