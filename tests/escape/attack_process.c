@@ -69,7 +69,8 @@ static long make_thread(void)
     errno = tid < 0 ? (int)-tid : 0;
     return tid < 0 ? -1 : tid;
 #else
-    return syscall(SYS_clone, arguments.flags, 0, 0, 0, 0);
+    tid = syscall(SYS_clone, arguments.flags, 0, 0, 0, 0);
+    return tid;
 #endif
 }
 
