@@ -161,7 +161,8 @@ def suite_proc(long):
 
 
 def suite_escape(long):
-    return [row for row in [build("release")] if row] or unittest_rows("escape", files("tests/escape", "test_*.py"), 300)
+    sources = files("tests/escape", "test_*.py") + files("tests/fault", "test_*.py")
+    return [row for row in [build("release")] if row] or unittest_rows("escape", sources, 600)
 
 
 def suite_lint(long):

@@ -56,10 +56,12 @@ def outcome_of_exit(code):
 
 
 class Cell:
+    prefix = []  # a program that starts the zygote: strace, in the tests of faults
+
     def __init__(self, binary=HOSTILE, user=None, off=(), heap_mib=0):
         ours, theirs = wire.pair()
         gateway, gateway_theirs = wire.pair()
-        self.slot, self.heap_mib = 0, heap_mib
+        self.slot, self.heap_mib, self.closed = 0, heap_mib, False
         self.bundle = os.memfd_create("bundle")
         os.write(self.bundle, BUNDLE)
 
@@ -70,7 +72,7 @@ class Cell:
         # Under another user the binary must be reachable: it is opened here and executed through its descriptor.
         self.program = os.open(binary, os.O_RDONLY)
         self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([f"/proc/self/fd/{self.program}", "zygote"], pass_fds=(3, self.program), preexec_fn=arrange,
+        self.process = subprocess.Popen([*self.prefix, f"/proc/self/fd/{self.program}", "zygote"], pass_fds=(3, self.program), preexec_fn=arrange,
                                         stdin=subprocess.PIPE, stdout=self.log, stderr=self.log, env=environment, user=user, group=user, extra_groups=[] if user else None)
         theirs.close()
         self.control, self.gateway = wire.Channel(ours), wire.Channel(gateway)
@@ -82,7 +84,9 @@ class Cell:
         gateway_theirs.close()
         ready = self.control.receive()
         if not ready or ready[0] != "child_ready":
-            raise AssertionError(f"the zygote did not start: {self.output().decode()}")
+            words = self.output().decode(errors="replace")
+            self.close()
+            raise AssertionError(f"the zygote did not start: {words}")
 
     def spawn(self):
         self.slot = self.slot % 4000 + 1
@@ -135,6 +139,9 @@ class Cell:
             self.process.wait()
 
     def close(self):
+        if self.closed:
+            return
+        self.closed = True
         if self.process.returncode is None:
             self.close_control()
         self.process.stdin.close()
@@ -172,10 +179,13 @@ class Prisoner:
             self.start(name)
         except OSError:
             return self.wait()
-        while packet := self.sock.recv(1 << 17):
-            answer = self.answer_in(packet)
-            if answer:
-                return answer
+        try:
+            while packet := self.sock.recv(1 << 17):
+                answer = self.answer_in(packet)
+                if answer:
+                    return answer
+        except ConnectionResetError:
+            pass  # it died with our question unread
         return self.wait()
 
     def answer_in(self, packet):
