@@ -280,9 +280,8 @@ static bool part_message(struct gateway *gateway, enum gateway_peer peer, struct
 /* Another release went live. The old one's worker finishes what it has, new calls go to the new one. */
 static void part_changed(struct gateway *gateway, struct demo *demo, struct release *before)
 {
-    struct worker *worker = before ? worker_find(gateway->calls, before->id) : NULL;
-    if (worker && demo->release != before)
-        worker_drain(worker);
+    if (before && demo->release != before)
+        worker_drain_release(gateway->calls, before);
 }
 
 static void part_deleted(struct gateway *gateway, struct demo *demo)

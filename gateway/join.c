@@ -153,13 +153,15 @@ static void refuse_full(struct join *join, struct worker *worker)
     refuse(join, 503, sentence);
 }
 
-/* The call starts before the reply is written: a warm worker is already at work when the client reads its id. */
+/* The function is the worker's own: the route may have mapped the same release a second time, whose table goes with it.
+ *
+ * The call starts before the reply is written: a warm worker is already at work when the client reads its id. */
 static void start_call(struct join *join, struct worker *worker)
 {
     struct calls *calls = join->calls;
     struct http_exchange *exchange = join->exchange;
     struct call *call = call_new(&calls->table, join->kind);
-    call->function = join->function;
+    call->function = function_by_id(worker->functions, join->function->id);
     call->from_page = join->from_page;
     call->demo_id = join->route->demo->id;
     call->file_prefix = make_file_prefix(join->route);
@@ -194,8 +196,11 @@ static void finish_join(struct join *join)
         return;
     }
     cancel_others(join);
-    worker = worker_for_release(join->calls, join->route->demo, join->route->release);
-    if (worker_is_full(worker))
+    worker = worker_for_release(join->calls, join->route->demo, join->route->release,
+                                join->session ? text_from(join->session->name) : TEXT(""));
+    if (!worker)
+        refuse(join, 503, "As many people use this demo as it may serve at once. Try again in a moment.");
+    else if (worker_is_full(worker))
         refuse_full(join, worker);
     else
         start_call(join, worker);
@@ -258,10 +263,15 @@ static void check_files(struct join *join)
     join->question = request_file_open(join->calls, &file, on_file, join);
 }
 
+/* Without the values that are there the call would begin anew and overwrite them: it waits for the store instead. */
 static void on_state(void *context, struct request_answer *answer)
 {
     struct join *join = context;
     join->question = 0;
+    if (answer->status == ERROR_BUSY) {
+        refuse(join, 503, "What this demo remembers of your visit cannot be read at the moment. Try again.");
+        return;
+    }
     if (answer->status == 0)
         session_load_state(join->session, answer->state);
     check_files(join);
@@ -325,10 +335,11 @@ static const struct function *find_function(struct join *join, const struct inpu
     return join->name ? function_by_name(functions, text_from(join->name)) : NULL;
 }
 
-/* A session is made only where something hangs on it: a stream to come, or values to be kept. */
+/* A session is made only where something hangs on it: a stream to come, values to be kept, a process of its own. */
 static bool find_session(struct join *join, const struct input *input)
 {
-    bool needed = join->kind == CALL_ON_SESSION || (input->session.length > 0 && join->function->has_state);
+    bool keeps = join->function->has_state || join->route->release->isolates_visitors;
+    bool needed = join->kind == CALL_ON_SESSION || (input->session.length > 0 && keeps);
     if (!needed)
         return true;
     join->session = session_need(&join->calls->sessions, join->route->demo->id, input->session);

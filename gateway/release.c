@@ -28,6 +28,7 @@ static int read_manifest(struct release *release)
     const struct json_node *show_error = json_get(json, root, "show_error");
     release->is_static = json_equals(json_get(json, root, "sdk"), "static");
     release->show_error = show_error && show_error->type == JSON_TRUE;
+    release->isolates_visitors = json_equals(json_get(json, json_get(json, root, "card"), "isolation"), "visitor");
     release->title = json_string_copy(json_get(json, root, "title"));
     release->emoji = json_string_copy(json_get(json, root, "emoji"));
     return 0;

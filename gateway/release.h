@@ -22,6 +22,7 @@ struct release {
     struct bundle bundle;    /* mapped */
     bool is_static;          /* sdk: static */
     bool show_error;
+    bool isolates_visitors;  /* isolation: visitor */
     struct text config, info, page; /* slices of the mapping: /config, /gradio_api/info, the rendered inner HTML */
     char *etag;              /* owned: "\"<digest's head>\"" */
     char *title, *emoji;     /* owned, may be NULL */

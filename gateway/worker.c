@@ -45,12 +45,43 @@ static void read_budget(struct worker *worker)
     budget_lower(&worker->budget, manifest, json_get(manifest, json_get(manifest, root, "card"), "limits"));
 }
 
-static struct worker *worker_new(struct calls *calls, struct demo *demo, struct release *release)
+/* The table's key of a visitor's worker; the one for everybody stands under the bare release. */
+static void write_key(const struct worker *worker, struct buffer *key)
+{
+    buffer_append(key, &worker->release->id, sizeof worker->release->id);
+    if (worker->visitor)
+        buffer_string(key, worker->visitor);
+}
+
+/* A worker for a single call is in no table: nobody else may find it. */
+static bool is_single(const struct worker *worker)
+{
+    return worker->visitor && !*worker->visitor;
+}
+
+static void list_worker(struct worker *worker)
+{
+    struct buffer key BUFFER_AUTO = BUFFER_EMPTY;
+    write_key(worker, &key);
+    if (!is_single(worker))
+        map_set(&worker->calls->workers, buffer_view(&key), worker);
+}
+
+static void unlist_worker(struct worker *worker)
+{
+    struct buffer key BUFFER_AUTO = BUFFER_EMPTY;
+    write_key(worker, &key);
+    if (map_get(&worker->calls->workers, buffer_view(&key)) == worker)
+        map_remove(&worker->calls->workers, buffer_view(&key));
+}
+
+static struct worker *worker_new(struct calls *calls, struct demo *demo, struct release *release, char *visitor)
 {
     struct worker *worker = MEMORY_NEW(struct worker);
     worker->calls = calls;
     worker->demo = demo_hold(demo);
     worker->release = release_hold(release);
+    worker->visitor = visitor;
     worker->functions = calls_functions(release);
     worker->averages = memory_alloc(worker->functions->count + 1, sizeof *worker->averages);
     read_budget(worker);
@@ -62,16 +93,14 @@ static struct worker *worker_new(struct calls *calls, struct demo *demo, struct 
     list_init(&worker->in_busy);
     list_init(&worker->in_every);
     list_append(&calls->every_worker, &worker->in_every);
-    map_set_u64(&calls->workers, release->id, worker);
+    list_worker(worker);
     return worker;
 }
 
 /* With its process, its waits, its place in every list. Its calls must have been answered. */
 static void worker_free(struct worker *worker)
 {
-    struct calls *calls = worker->calls;
-    if (worker_find(calls, worker->release->id) == worker)
-        map_remove_u64(&calls->workers, worker->release->id);
+    unlist_worker(worker);
     if (worker->process)
         process_kill(worker->process);
     relay_release(&worker->relay);
@@ -80,15 +109,44 @@ static void worker_free(struct worker *worker)
     list_remove(&worker->in_idle);
     list_remove(&worker->in_busy);
     free(worker->averages);
+    free(worker->visitor);
     release_drop(worker->release);
     demo_drop(worker->demo);
     free(worker);
 }
 
-struct worker *worker_for_release(struct calls *calls, struct demo *demo, struct release *release)
+/* Room for one more visitor of this demo; the one who has rested longest makes it. */
+static bool admit_visitor(struct calls *calls, const struct demo *demo)
 {
-    struct worker *worker = worker_find(calls, release->id);
-    return worker ? worker : worker_new(calls, demo, release);
+    struct worker *worker, *oldest = NULL;
+    uint32_t count = 0;
+    LIST_EACH(worker, &calls->every_worker, struct worker, in_every)
+        count += worker->demo == demo && worker->visitor;
+    if (count < BOUNDS_DEMO_VISITORS)
+        return true;
+    LIST_EACH(worker, &calls->idle_workers, struct worker, in_idle)
+        if (!oldest && worker->demo == demo && worker->visitor)
+            oldest = worker;
+    if (oldest)
+        worker_sleep(oldest);
+    return oldest != NULL;
+}
+
+struct worker *worker_for_release(struct calls *calls, struct demo *demo, struct release *release, struct text visitor)
+{
+    struct buffer key BUFFER_AUTO = BUFFER_EMPTY;
+    struct worker *worker = NULL;
+    if (!release->isolates_visitors) {
+        worker = worker_find(calls, release->id);
+        return worker ? worker : worker_new(calls, demo, release, NULL);
+    }
+    buffer_append(&key, &release->id, sizeof release->id);
+    buffer_text(&key, visitor);
+    if (visitor.length > 0)
+        worker = map_get(&calls->workers, buffer_view(&key));
+    if (!worker && admit_visitor(calls, demo))
+        worker = worker_new(calls, demo, release, text_copy(visitor));
+    return worker;
 }
 
 bool worker_is_full(const struct worker *worker)
@@ -219,7 +277,7 @@ static void settle(struct worker *worker)
     list_remove(&worker->in_busy);
     if (worker->draining || !worker->process) {
         worker_free(worker);
-    } else if (process_is_old(worker->process)) {
+    } else if (process_is_old(worker->process) || is_single(worker)) {
         worker_sleep(worker);
     } else {
         worker->idle_since_ms = clock_now_ms();
@@ -364,19 +422,37 @@ uint64_t worker_idle_ms(const struct worker *worker)
     return own >= 0 ? (uint64_t)own : worker->calls->gateway->worker_idle_ms;
 }
 
+/* Other visitors of the same release are awake. */
+static bool has_siblings(const struct worker *worker)
+{
+    struct worker *other;
+    LIST_EACH(other, &worker->calls->every_worker, struct worker, in_every)
+        if (worker->visitor && other != worker && other->release == worker->release && other->process)
+            return true;
+    return false;
+}
+
 void worker_sleep(struct worker *worker)
 {
     worker->calls->counts.sleeps++;
-    set_stage(worker, "SLEEPING", TEXT(""));
+    if (!has_siblings(worker))
+        set_stage(worker, "SLEEPING", TEXT(""));
     worker_free(worker);
 }
 
 void worker_drain(struct worker *worker)
 {
     worker->draining = true;
-    if (worker_find(worker->calls, worker->release->id) == worker)
-        map_remove_u64(&worker->calls->workers, worker->release->id);
+    unlist_worker(worker);
     settle(worker);
+}
+
+void worker_drain_release(struct calls *calls, const struct release *release)
+{
+    struct worker *worker;
+    LIST_EACH(worker, &calls->every_worker, struct worker, in_every)
+        if (worker->release == release && !worker->draining)
+            worker_drain(worker);
 }
 
 /* The sentence is copied first: it may stand in something that is freed with the calls. */

@@ -28,6 +28,7 @@ struct worker {
     const struct function_table *functions; /* the release's */
     struct budget budget;        /* what it may use: the operator's, lowered by its author */
     double *averages;            /* owned: seconds a call of each function takes, by position in the table */
+    char *visitor;               /* owned: the session it is for (isolation: visitor), "" for one call; NULL: for all */
     struct queue queue;
     struct process *process;     /* NULL: cold */
     struct relay relay;          /* what its process waits for */
@@ -41,9 +42,13 @@ struct worker {
     struct list in_every, in_idle, in_busy;
 };
 
-/* The worker of a release, made when there is none. */
-struct worker *worker_for_release(struct calls *calls, struct demo *demo, struct release *release);
-struct worker *worker_find(struct calls *calls, uint64_t release_id);
+/* The worker for this visitor's call, made when there is none. Most releases have one for everybody; one that isolates
+ * visitors has one for each session, and a call without a session gets its own. NULL: BOUNDS_DEMO_VISITORS of the demo
+ * are busy. */
+struct worker *worker_for_release(struct calls *calls, struct demo *demo, struct release *release, struct text visitor);
+struct worker *worker_find(struct calls *calls, uint64_t release_id); /* the one for everybody */
+/* Another release is live: all of this one drain. */
+void worker_drain_release(struct calls *calls, const struct release *release);
 
 /* A slot became free: whoever waits longest for one starts its process. */
 void worker_slot_free(struct calls *calls);

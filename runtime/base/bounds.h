@@ -84,6 +84,9 @@
 #define BOUNDS_WORKER_CALLS 1024
 #define BOUNDS_WORKER_SLEEP_MS 3600000
 #define BOUNDS_WORKER_FILES 64
+#define BOUNDS_STORE_BEHIND_BYTES (2u << 20)    /* waiting for the store: who writes files is told to slow down */
+#define BOUNDS_WORKER_BEHIND_BYTES (4u << 20)   /* waiting for a worker: its next calls stay in the queue */
+#define BOUNDS_CALLS_WAITING_BYTES (256u << 20) /* what the calls of all demos hold until their handlers begin */
 #define BOUNDS_SESSION_HELD_JOINS 64
 #define BOUNDS_SESSION_RESULT_BYTES (16u << 20) /* finished answers that wait for a page's stream */
 #define BOUNDS_STATES_BYTES (256u << 20)        /* ui.state of all sessions */
@@ -109,6 +112,7 @@
 #define BOUNDS_ZYGOTE_MS (6 * 3600 * 1000)      /* the same for one that forks little */
 #define BOUNDS_WORKER_AGE_MS 3600000            /* an idle worker older than that is put to sleep, and wakes afresh */
 #define BOUNDS_WORKER_EVENTS_SERVED 100000      /* the same after so many events */
+#define BOUNDS_DEMO_VISITORS 64                 /* processes at once of a demo with isolation: visitor */
 #define BOUNDS_POOL_WORKERS 4                   /* env; locked processes that wait for a demo */
 #define BOUNDS_POOL_REFILL_MS 10                /* after a wake, and between two of them */
 #define BOUNDS_WORKERS 4096                     /* env */

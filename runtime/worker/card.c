@@ -60,6 +60,7 @@ static const struct card_key {
     {"hf_oauth_expiration_minutes", CARD_INTEGER, "a whole number", NULL},
     {"hf_oauth_authorized_org", CARD_TEXT_OR_LIST, "a text or a list", NULL},
     {"disable_embedding", CARD_BOOL_OR_LIST, "true, false or a list of allowed parents", NULL},
+    {"isolation", CARD_TEXT, "demo (one process for all visitors) or visitor (one for each)", "demo visitor"},
     {"startup_duration_timeout", CARD_TEXT, "a duration such as 30s or 10m", NULL},
     {"custom_headers", CARD_MAP, "names and texts", NULL},
     {"limits", CARD_NUMBERS, "whole numbers by name: slice_ms, event_cpu_ms, event_ms, heap_bytes, queue",
