@@ -68,6 +68,27 @@ class Modes(unittest.TestCase):
         asked = doctor("--sandbox-floor", "C", user=NOBODY, prefix=self.WITHOUT_NAMESPACES)
         self.assertEqual(asked.returncode, 0, asked.stderr)
 
+    def test_a_demo_runs_in_mode_c(self):
+        code, bundle, report = describe(folder({"README.md": "---\ntitle: x\n---\n", "app.lua": APP}))
+        self.assertEqual(code, 0, report)
+        zygote = Zygote(prefix=self.WITHOUT_NAMESPACES, user=NOBODY, floor="C")
+        for worker in (zygote.spawn(bundle), zygote.pool()):
+            pid = zygote.await_pid(worker.slot)
+            self.assertEqual(len(status_of(pid)["NSpid"].split()), 1, "no PID namespace: that is what C lacks")
+            self.assertEqual(status_of(pid)["Seccomp"], "2")
+            self.assertEqual(int(status_of(pid)["CapEff"], 16), 0)
+            if worker.slot == 2:
+                worker.give(bundle)
+            self.assertEqual(worker.call(1, ["Ann"]), ["Hello Ann"])
+            worker.close()
+        bundle.close()
+        zygote.close()
+
+    def test_without_namespaces_a_zygote_does_not_start_by_default(self):
+        with self.assertRaises(AssertionError) as raised:
+            Zygote(prefix=self.WITHOUT_NAMESPACES, user=NOBODY)
+        self.assertIn("no demo will run: user namespaces", str(raised.exception))
+
     def test_nonsense_is_refused_with_its_name(self):
         for arguments in (("--sandbox-floor", "E"), ("--cgroups", "v3"), ("--sandbox-flor", "A"), ("--cgroups",)):
             with self.subTest(arguments):
@@ -77,6 +98,85 @@ class Modes(unittest.TestCase):
 
     def test_what_is_not_bounded_is_said(self):
         self.assertIn("not bounded for all demos together: memory", doctor("--cgroups", "off").stderr)
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as text:
+        return dict(re.findall(r"^(\w+):\t(.*)$", text.read(), re.M))
+
+
+@unittest.skipUnless(os.geteuid() == 0, "looks into other users' processes")
+class Pool(unittest.TestCase):
+    """A worker of the pool, seen from outside and spoken to as the gateway does, and as it never would."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.zygote = Zygote()
+        code, cls.bundle, report = describe(folder({"README.md": "---\ntitle: x\n---\n", "app.lua": APP}))
+        assert code == 0, report
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.bundle.close()
+        cls.zygote.close()
+
+    def test_it_is_locked_before_it_has_a_demo_and_more_so_after(self):
+        worker = self.zygote.pool()
+        pid = self.zygote.await_pid(worker.slot)
+        before = status_of(pid)
+        self.assertEqual((before["Seccomp"], before["NoNewPrivs"]), ("2", "1"))
+        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            self.assertEqual(int(before[name], 16), 0, name)
+        self.assertEqual(set(before["Uid"].split()), {str(1879048192 + worker.slot)})
+        self.assertEqual(before["NSpid"].split()[-1], "1")
+        self.assertEqual(sorted(os.listdir(f"/proc/{pid}/fd"), key=int), ["0", "1", "2", "3"])
+        with open(f"/proc/{pid}/mountinfo", encoding="utf-8") as mounts:
+            self.assertEqual(mounts.read(), "", "no mount is visible after the chroot")
+        worker.give(self.bundle)
+        self.assertEqual(worker.call(1, ["Ann"]), ["Hello Ann"])
+        after = status_of(pid)
+        self.assertEqual(int(after["Seccomp_filters"]), int(before["Seccomp_filters"]) + 1)
+        self.assertEqual(sorted(os.listdir(f"/proc/{pid}/fd"), key=int), ["0", "1", "2", "3"], "the bundle's descriptor is gone")
+        worker.close()
+
+    def ends_with(self, expected, act):
+        worker = self.zygote.pool()
+        act(worker)
+        self.assertEqual(self.zygote.await_exit(worker.slot), expected)
+        worker.close()
+
+    def test_anything_but_a_bundle_ends_it(self):
+        self.ends_with(88, lambda worker: worker.send("worker_begin", {"wall_ms": 1, "seed": 1, "limits": ""}, fds=[self.bundle.fileno()]))
+        self.ends_with(88, lambda worker: worker.sock.send(b"nonsense"))
+        self.ends_with(88, lambda worker: worker.send("worker_bundle", {"length": 100}))
+        self.ends_with(88, lambda worker: worker.sock.shutdown(2))
+
+    def test_lengths_that_cannot_be(self):
+        with tempfile.TemporaryFile() as empty:
+            self.ends_with(89, lambda worker: worker.give(empty))
+        self.ends_with(89, lambda worker: worker.give(self.bundle, length=0))
+        self.ends_with(89, lambda worker: worker.give(self.bundle, length=1 << 40))
+        self.ends_with(89, lambda worker: worker.give(self.bundle, length=64))
+
+    def test_a_file_that_is_no_release(self):
+        with tempfile.TemporaryFile() as noise:
+            noise.write(os.urandom(100000))
+            noise.flush()
+            self.ends_with(89, lambda worker: worker.give(noise))
+
+    def test_a_second_bundle_is_refused(self):
+        worker = self.zygote.pool()
+        worker.give(self.bundle)
+        self.assertEqual(worker.call(1, ["Ann"]), ["Hello Ann"])
+        worker.give(self.bundle)
+        self.assertEqual(self.zygote.await_exit(worker.slot), 87, "by the protocol: no descriptor arrived with it")
+        worker.close()
+
+    def test_a_killed_one_is_reported(self):
+        worker = self.zygote.pool()
+        self.zygote.gateway.send("zygote_kill", {"slot": worker.slot})
+        self.assertEqual(self.zygote.await_exit(worker.slot), 256 + signal.SIGKILL)
+        worker.close()
 
 
 class Renewal(unittest.TestCase):

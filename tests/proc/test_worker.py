@@ -56,17 +56,20 @@ def blocks(body):
 
 
 class Zygote:
-    def __init__(self):
+    """`prefix` runs it inside another command, `user` as somebody else, `floor` is the weakest sandbox it may start with."""
+
+    def __init__(self, prefix=(), user=None, floor="B"):
         ours, theirs = wire.pair()
         gateway, gateway_theirs = wire.pair()
 
         def arrange():
             os.dup2(theirs.fileno(), 3)
-        self.process = subprocess.Popen([os.path.join(BIN, "vitrine-worker"), "zygote"], pass_fds=(3,), preexec_fn=arrange,
-                                        stderr=subprocess.PIPE)
+        self.process = subprocess.Popen([*prefix, os.path.join(BIN, "vitrine-worker"), "zygote"], pass_fds=(3,), preexec_fn=arrange,
+                                        stderr=subprocess.PIPE, user=user)
         theirs.close()
         self.control, self.gateway = wire.Channel(ours), wire.Channel(gateway)
         self.control.send("launcher_config", {"key": "worker_uid_base", "value": "1879048192"})
+        self.control.send("launcher_config", {"key": "sandbox_floor", "value": floor})
         self.control.send("launcher_peer", {"role": ROLE_GATEWAY}, fds=[gateway_theirs.fileno()])
         self.control.send("launcher_start")
         gateway_theirs.close()
@@ -88,6 +91,21 @@ class Zygote:
         worker = Worker(self, self.slot, ours, page)
         worker.window = window
         worker.send("worker_begin", {"wall_ms": 1700000000000, "seed": 7 + self.slot, "limits": limits})
+        return worker
+
+    def pool(self):
+        """A worker that is locked and has no demo: its give() brings one."""
+        self.slot += 1
+        ours, theirs = wire.pair()
+        ours.settimeout(10)
+        window, page = os.memfd_create("window"), os.memfd_create("page")
+        os.ftruncate(window, WINDOW)
+        os.ftruncate(page, 4096)
+        self.gateway.send("zygote_pool", {"slot": self.slot}, fds=[theirs.fileno(), window, page])
+        theirs.close()
+        worker = Worker(self, self.slot, ours, page)
+        worker.window = window
+        assert worker.receive()[0] == "worker_locked"
         return worker
 
     def await_exit(self, slot):
@@ -122,6 +140,10 @@ class Worker(wire.Channel):
     def start(self, event, function, data, state=None):
         self.send("event_start", {"function": function, "wall_ms": 1700000000000, "data": json.dumps(data), "state": json.dumps(state or {}),
                                   "request": "{}"}, stream=event)
+
+    def give(self, bundle, length=None):
+        self.send("worker_bundle", {"length": os.fstat(bundle.fileno()).st_size if length is None else length}, fds=[bundle.fileno()])
+        self.send("worker_begin", {"wall_ms": 1700000000000, "seed": 7, "limits": ""})
 
     def until(self, *names, stream=None):
         """The next message of one of these kinds; others are kept in `seen`."""
