@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/wire/channel.h"
 
 struct queue {
     struct job *first, **last;
@@ -66,6 +67,7 @@ static void *thread_main(void *argument)
             abort();
     }
     pthread_mutex_unlock(&pool->lock);
+    channel_leave_thread(); /* a push speaks to its hook over one */
     return NULL;
 }
 

@@ -496,6 +496,13 @@ int channel_receive(struct channel *channel, channel_callback *callback, void *c
 /* Bodies are packed here first; kept by the thread while it is small. */
 static _Thread_local struct buffer scratch;
 
+void channel_leave_thread(void)
+{
+    free(kept_room);
+    kept_room = NULL;
+    buffer_release(&scratch);
+}
+
 /* A large message is rare, and its memory is not kept for the next. */
 static int send_scratch(struct channel *channel, enum message_type type, uint64_t stream)
 {

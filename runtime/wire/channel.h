@@ -55,6 +55,9 @@ typedef void channel_callback(void *context, struct message_in *message);
 void channel_init(struct channel *channel, int fd, enum message_role own, enum message_role peer,
                   unsigned flags);
 void channel_release(struct channel *channel);
+
+/* A thread that used channels and ends gives back the buffers that are kept for it; the last thing it does. */
+void channel_leave_thread(void);
 /* Queues a message; descriptors are duplicated, so the caller keeps its own. 0; ERROR_LIMIT when body or
  * queue is too large; ERROR_FORBIDDEN when the table does not allow it (our bug, also logged); ERROR_CLOSED
  * when released; ERROR_SYSTEM when a descriptor cannot be duplicated. On an error nothing was queued. */

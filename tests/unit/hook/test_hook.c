@@ -49,6 +49,7 @@ static void *store(void *context)
         channel_send_hook_verdict(&played->channel, 0, &(struct message_hook_verdict){(uint32_t)played->verdict});
     channel_flush(&played->channel);
     channel_release(&played->channel);
+    channel_leave_thread();
     return NULL;
 }
 
