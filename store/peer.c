@@ -339,28 +339,55 @@ static void (*const gateway_handlers[MESSAGE_COUNT])(struct store *, struct mess
 
 /* -- models -- */
 
-/* Whether a model is private is not asked here, because the message does not say in whose name it is opened: any demo
- * that knows the name of a private model can have it run, none can read it. */
+/* A demo runs what its owner may read: a model is used in the name of the author, whoever visits the demo. */
+static bool demo_may_use(struct store *store, uint64_t demo_id, const struct repository *model)
+{
+    struct repository demo;
+    struct account owner;
+    if (!model->is_private)
+        return true;
+    return repository_find_id(&store->database, (int64_t)demo_id, &demo) == 0 && !demo.model &&
+           account_find_id(&store->database, demo.account_id, &owner) == 0 && repository_may_read(model, &owner);
+}
+
+/* 0 and the model, or the error with its sentence. A private model of others is not found, with the words for one that
+ * does not exist. Only the model's own spelling opens it (the database finds others too): the backend knows models by
+ * the name it asked for, and what is announced of them carries their own. */
+static int find_model(struct store *store, const struct message_model_open *open, struct repository *ret_repository,
+                      struct text *ret_reason)
+{
+    struct text name = open->name, owner = text_cut(&name, '/');
+    int result = repository_find(&store->database, true, owner, name, ret_repository);
+    *ret_reason = TEXT("there is no such model");
+    if (result == 0 && !demo_may_use(store, open->demo_id, ret_repository))
+        return ERROR_NOT_FOUND;
+    if (result == 0 && (!text_equal(owner, text_from(ret_repository->owner)) ||
+                        !text_equal(name, text_from(ret_repository->name)))) {
+        *ret_reason = TEXT("its name is spelled differently; write it as its page does");
+        return ERROR_NOT_FOUND;
+    }
+    return result;
+}
+
 static void on_model_open(struct store *store, struct message_in *in)
 {
     struct message_model_open open;
     struct repository repository;
     struct release release;
+    struct text reason;
     BUFFER_AUTO struct buffer body = BUFFER_EMPTY;
     if (message_model_open_unpack(&open, in->body) != 0)
         return;
-    struct text name = open.name;
-    struct text owner = text_cut(&name, '/');
-    int result = repository_find(&store->database, true, owner, name, &repository);
+    int result = find_model(store, &open, &repository, &reason);
     if (result == 0)
         result = release_find_live(&store->database, repository.id, &release);
     FD_AUTO int fd = result == 0 ? vault_open(&store->vault, text_from(release.digest)) : result;
     if (fd < 0) {
-        struct message_model_missing missing = {open.request, positive(fd), TEXT("there is no such model")};
-        channel_send_model_missing(store->infer, 0, &missing);
+        channel_send_model_missing(store->infer, 0, &(struct message_model_missing){open.request, positive(fd), reason});
         return;
     }
-    struct message_model_opened opened = {open.request, text_from(repository.owner), text_from(release.digest)};
+    struct message_model_opened opened = {open.request, !repository.is_private, text_from(repository.owner),
+                                          text_from(release.digest)};
     message_model_opened_pack(&body, &opened);
     channel_send(store->infer, MESSAGE_model_opened, 0, buffer_view(&body), &fd, 1);
 }

@@ -133,6 +133,16 @@ static void schedule_drop_demo(struct schedule *schedule, struct schedule_demo *
     free(demo);
 }
 
+struct schedule_entry *schedule_take_demo(struct schedule *schedule, uint64_t demo_id)
+{
+    struct schedule_demo *demo = map_get_u64(&schedule->demos, demo_id);
+    struct schedule_entry *entry = demo ? schedule_shift(schedule, demo) : NULL;
+
+    if (demo && !demo->first)
+        schedule_drop_demo(schedule, demo);
+    return entry;
+}
+
 /* Linear in one demo's queue, which is bounded. */
 bool schedule_remove(struct schedule *schedule, struct schedule_entry *entry)
 {

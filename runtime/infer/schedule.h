@@ -31,6 +31,8 @@ void schedule_push(struct schedule *schedule, struct schedule_entry *entry);
 struct schedule_entry *schedule_peek(const struct schedule *schedule);
 /* Takes up to `capacity` entries of one model into `ret_entries`; returns how many, 0 when none waits. */
 size_t schedule_take(struct schedule *schedule, struct schedule_entry **ret_entries, size_t capacity);
+/* Takes the first entry of one demo, out of turn; NULL when none of it waits. */
+struct schedule_entry *schedule_take_demo(struct schedule *schedule, uint64_t demo_id);
 /* Takes out one that waits; false when it does not. */
 bool schedule_remove(struct schedule *schedule, struct schedule_entry *entry);
 

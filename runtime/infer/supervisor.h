@@ -16,20 +16,19 @@
 
 struct supervisor_child;
 
-/* OPENING: the store was asked. READY: it has a bundle and a child, which is not to say that a process has loaded
- * it. */
-enum supervisor_state { SUPERVISOR_OPENING, SUPERVISOR_READY };
-
-/* A model under its name, as the store last gave it. */
+/* A model under its name, as the store last gave it, and who may use it. With a child it has a bundle too, which is
+ * not to say that a process has loaded it. */
 struct supervisor_model {
     char *name;    /* owned */
-    enum supervisor_state state;
-    uint32_t request;               /* while opening */
-    char *digest;                   /* owned; when ready, like the rest */
+    uint32_t request;               /* a question to the store that is out; 0: none */
+    uint64_t asked_demo;            /* for whom it was asked */
+    bool shared;                    /* every demo may use it */
+    struct map demos;               /* else: ids of those that may (value: non-NULL) */
+    char *digest;                   /* owned; NULL until the store first gave it, like the rest */
     int fd;                         /* the bundle, kept so that a new child can have it */
     struct supervisor_child *child;
     struct supervisor_model *next;  /* of the same child */
-    struct schedule waiting;        /* jobs, while opening */
+    struct schedule waiting;        /* jobs of demos that the store has not let in yet */
     size_t jobs;                    /* that name this model anywhere */
     bool sent;                      /* the child has it */
     bool retired;                   /* no longer in the map: freed with its last job */
@@ -69,7 +68,6 @@ struct supervisor_child {
     struct loop_deferred turn; /* gives the next batch, at the end of a loop's turn */
     const char *verdict;    /* why we killed it; NULL: we did not */
     uint64_t used_ms;
-    bool ending;            /* freed once the nursery has reaped it */
     uint32_t trial;         /* the store's request; owner NULL */
     char *trial_name;       /* owned */
     uint32_t trial_epoch;   /* of the store's connection */
@@ -125,7 +123,7 @@ void supervisor_model_add(struct supervisor *supervisor, struct text name, struc
 void supervisor_model_on_opened(struct supervisor *supervisor, struct message_in *in);
 void supervisor_model_on_missing(struct supervisor *supervisor, struct message_in *in);
 void supervisor_model_on_changed(struct supervisor *supervisor, struct message_in *in);
-/* The store's connection is new: asks again what was not answered. */
+/* The store's connection is new: asks again what was not answered, and anew who may use what. */
 void supervisor_model_ask_again(struct supervisor *supervisor);
 /* One job less; frees a retired model with the last. */
 void supervisor_model_drop_job(struct supervisor *supervisor, struct supervisor_model *model);

@@ -81,13 +81,14 @@ struct supervisor_child_search {
     struct supervisor_child *oldest;
 };
 
+/* One that was told to end makes room already; to choose it again would let two processes in for one. */
 static int supervisor_child_visit_oldest(void *context, struct text key, void *value)
 {
     struct supervisor_child_search *search = context;
     struct supervisor_child *child = value;
 
     (void)key;
-    if (child->id && !child->ending && supervisor_child_is_idle(child) &&
+    if (child->id && !child->verdict && supervisor_child_is_idle(child) &&
         (!search->oldest || child->used_ms < search->oldest->used_ms))
         search->oldest = child;
     return 0;
@@ -199,11 +200,13 @@ void supervisor_child_cancel(struct supervisor_child *child, struct supervisor_j
 
 /* -- the end of a child -- */
 
-static void supervisor_child_tell_trial(struct supervisor_child *child, int code, struct text reason)
+/* Once per trial: afterwards no connection of the store has its number. `status` is a negated code, or whatever the
+ * stranger's process said. */
+static void supervisor_child_tell_trial(struct supervisor_child *child, uint32_t status, struct text reason)
 {
     struct supervisor *supervisor = child->supervisor;
     struct message_model_tried tried = {
-        .request = child->trial, .status = (uint32_t)-code, .reason = text_head(reason, 2048)};
+        .request = child->trial, .status = status, .reason = text_head(reason, 2048)};
 
     if (supervisor->store && child->trial_epoch == supervisor->store_epoch)
         channel_send_model_tried(supervisor->store, 0, &tried);
@@ -267,12 +270,11 @@ static void supervisor_child_on_exit(struct supervisor *supervisor, const struct
         struct buffer BUFFER_AUTO reason = BUFFER_EMPTY;
         buffer_format(&reason, "the model %s when it was tried with random input", what);
         if (child->trial_epoch)
-            supervisor_child_tell_trial(child, ERROR_CLOSED, buffer_view(&reason));
+            supervisor_child_tell_trial(child, (uint32_t)-ERROR_CLOSED, buffer_view(&reason));
         supervisor->trials--;
         supervisor_child_free(child);
         return;
     }
-    child->ending = false;
     loop_defer(supervisor->loop, &child->turn);
 }
 
@@ -318,7 +320,7 @@ static void supervisor_child_on_result(struct supervisor_child *child, struct me
     if (message_child_result_unpack(&message, in->body) < 0)
         return;
     if (!child->owner) {
-        supervisor_child_tell_trial(child, -(int)message.status, message.body);
+        supervisor_child_tell_trial(child, message.status, message.body);
         supervisor_child_kill(child, "was tried");
         return;
     }
@@ -500,7 +502,7 @@ void supervisor_child_try(struct supervisor *supervisor, const struct message_mo
     child->trial_name = text_copy(message->name);
     child->trial_epoch = supervisor->store_epoch;
     if (supervisor->trials >= BOUNDS_INFER_TRIES || !supervisor_child_start(child)) {
-        supervisor_child_tell_trial(child, ERROR_BUSY,
+        supervisor_child_tell_trial(child, (uint32_t)-ERROR_BUSY,
                                     TEXT("too many models are being tried right now; push again in a moment"));
         supervisor_child_free(child);
         return;

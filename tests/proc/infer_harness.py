@@ -362,6 +362,8 @@ class Infer:
         identity = {"user": 65534, "group": 65534, "extra_groups": []} if ordinary and os.geteuid() == 0 else {}
         self.control, self.gateway, self.store = Peer(), Peer(), Peer()
         self.models, self.asked, self.next_job, self.results = {}, [], 0, {}
+        self.readers, self.asked_for = {}, []  # private models: name → demos that may use it; whom questions were for
+        self.digests = {}  # of releases that are not the first
         child_end = self.control.other.fileno()
         def prepare():
             os.dup2(child_end, 3)
@@ -393,14 +395,16 @@ class Infer:
                 return
             assert name == "model_open", name
             self.asked.append(values["name"].decode())
-            self.answer_store(values["request"], values["name"].decode())
+            self.asked_for.append(values["demo_id"])
+            self.answer_store(values["request"], values["name"].decode(), values["demo_id"])
 
-    def answer_store(self, request, name):
-        if name not in self.models:
+    def answer_store(self, request, name, demo=1):
+        if name not in self.models or demo not in self.readers.get(name, [demo]):
             self.store.send("model_missing", request=request, status=4, reason="there is no such model")
             return
         fd = bundle_fd(self.models[name])
-        self.store.send("model_opened", [fd], request=request, owner=name.split("/")[0], digest=f"d{len(self.asked)}")
+        self.store.send("model_opened", [fd], request=request, shared=name not in self.readers, owner=name.split("/")[0],
+                        digest=self.digests.get(name, f"d-{name}"))
         os.close(fd)
 
     def result(self, job, timeout=20):

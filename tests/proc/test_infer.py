@@ -517,6 +517,7 @@ class Changes(InferCase):
     def test_a_new_release_is_used(self):
         self.assertEqual(self.infer.call("ann/add", data=add([1, 2], [3, 4]))[0], 0)
         self.infer.models["ann/add"] = {"onnx/model.onnx": harness.model_add((1, 3))}
+        self.infer.digests["ann/add"] = "second"
         self.infer.store.send("model_changed", name="ann/add")
         time.sleep(0.1)
         self.assertIn("[1, 3]", self.infer.call("ann/add", data=add([1, 2], [3, 4]))[1])
@@ -552,6 +553,97 @@ class Changes(InferCase):
     def test_stops_when_told(self):
         self.infer.control.send("launcher_stop", grace_ms=1000)
         self.assertEqual(self.infer.process.wait(5), 0)
+
+
+class PrivateModels(InferCase):
+    """Demos 1 and 2 may use ann/add, the others may not know that it exists."""
+
+    def setUp(self):
+        super().setUp()
+        self.infer.readers["ann/add"] = [1, 2]
+
+    def ask(self, demo, **named):
+        return self.infer.job("ann/add", data=add([1, 2], [3, 4]), demo=demo, **named)
+
+    def status(self, demo):
+        return self.infer.result(self.ask(demo))[0]
+
+    def refused(self, job):
+        self.assertEqual(self.infer.result(job)[:2], (4, "model ann/add: there is no such model"))
+
+    def new_store(self):
+        old, self.infer.store = self.infer.store, Peer()
+        self.infer.hand_over("store", self.infer.store)
+        old.close()
+
+    def test_loaded_for_its_owner_it_is_not_there_for_a_stranger(self):
+        self.assertEqual(self.status(1), 0)
+        for op in ("run", "describe", "pipeline", "fetch"):
+            self.refused(self.ask(3, op=op))
+        self.assertEqual(self.status(1), 0)
+        self.assertEqual(self.infer.asked_for, [1, 3, 3, 3, 3], "a refusal is asked for again, a permission is not")
+
+    def test_each_demo_is_asked_for_once_and_the_model_is_loaded_once(self):
+        self.assertEqual([self.status(demo) for demo in (1, 2, 1, 2)], [0, 0, 0, 0])
+        self.assertEqual(self.infer.asked_for, [1, 2])
+        self.assertEqual(len(self.infer.children()), 1)
+
+    def test_a_stranger_who_comes_first_spoils_nothing(self):
+        strange, own, late = self.ask(3), self.ask(1), self.ask(3)
+        self.refused(strange)
+        self.assertEqual(self.infer.result(own)[0], 0)
+        self.refused(late)
+        self.assertEqual(self.infer.asked_for, [3, 1])
+
+    def test_who_waits_beside_the_owner_is_not_let_in_with_him(self):
+        own, strange, other = self.ask(1), self.ask(3), self.ask(2)
+        self.assertEqual(self.infer.result(own)[0], 0)
+        self.refused(strange)
+        self.assertEqual(self.infer.result(other)[0], 0)
+        self.assertEqual(self.infer.asked_for, [1, 3, 2])
+
+    def test_who_waits_is_not_in_the_way_of_who_was_let_in(self):
+        self.assertEqual(self.status(1), 0)
+        strange = self.ask(3)
+        self.assertEqual(self.infer.store.receive()[1]["demo_id"], 3)  # and is not answered
+        self.assertEqual(self.status(1), 0)
+        self.infer.gateway.send("infer_cancel", job=strange)
+        self.assertIn("cancelled", self.infer.result(strange)[1])
+
+    def test_made_private_it_is_closed_at_once(self):
+        del self.infer.readers["ann/add"]
+        self.assertEqual((self.status(1), self.status(3)), (0, 0))
+        self.assertEqual(self.infer.asked_for, [1], "a public one is asked for once")
+        self.infer.readers["ann/add"] = [1, 2]
+        self.infer.store.send("model_changed", name="ann/add")
+        time.sleep(0.1)
+        self.refused(self.ask(3))
+        self.assertEqual(self.status(1), 0)
+
+    def test_a_change_while_somebody_waits_asks_anew(self):
+        self.assertEqual(self.status(1), 0)
+        job = self.ask(3)
+        _, question = self.infer.store.receive()
+        self.infer.store.send("model_changed", name="ann/add")
+        self.infer.answer_store(question["request"], "ann/add", 1)  # what was true before the change
+        self.refused(job)
+        self.assertEqual(self.status(1), 0)
+
+    def test_a_new_store_is_asked_who_may(self):
+        self.assertEqual((self.status(1), self.status(2)), (0, 0))
+        (child,) = self.infer.children()
+        self.infer.readers["ann/add"] = [1]
+        self.new_store()
+        self.refused(self.ask(2))
+        self.assertEqual(self.status(1), 0)
+        self.assertEqual(self.infer.children(), [child])
+
+    def test_a_release_made_while_the_store_was_away_is_seen(self):
+        self.assertEqual(self.status(1), 0)
+        self.infer.models["ann/add"] = {"onnx/model.onnx": harness.model_add((1, 3))}
+        self.infer.digests["ann/add"] = "second"
+        self.new_store()
+        self.assertIn("[1, 3]", self.infer.result(self.ask(1))[1])
 
 
 class Trials(InferCase):

@@ -304,6 +304,68 @@ class Models(PublishCase):
         self.assertIn(commit[:7], self.box.http("GET", "/ann/net")[2].decode())
         self.box.wait(lambda: any(name == "model_changed" and values["name"] == "ann/net" for name, values, _ in self.box.heard))
 
+    def api(self, method, path, body, token=None):
+        return self.box.http(method, path, json.dumps(body).encode(),
+                             {"Authorization": f"Bearer {token or self.token}", "Content-Type": "application/json"})
+
+    def create(self, path, kind="space", token=None, **more):
+        answer = self.api("POST", "/api/repos/create", {"type": kind, "name": path.split("/")[1], **more}, token)
+        self.assertEqual(answer[0], 200, answer)
+
+    def open_for(self, path, name="ann/net"):
+        """What the backend hears when the demo at `path` asks for the model: "" when it may."""
+        demo = self.box.ask("demo_lookup", by=1, name=path)[1]["demo_id"] if isinstance(path, str) else path
+        kind, values, fds = self.box.ask("model_open", self.box.infer, demo_id=demo, name=name)
+        for fd in fds:
+            os.close(fd)
+        return "" if kind == "model_opened" else values["reason"]
+
+    def test_a_private_model_opens_for_those_who_may_read_it(self):
+        self.box.try_model = lambda name: (0, "")
+        self.create("ann/net", "model", private=True)
+        tokens = {"ann": self.token, "bob": self.box.add_user("bob"), "chief": self.box.add_user("chief", "--admin")}
+        for owner, token in tokens.items():
+            self.create(f"{owner}/asks", token=token)
+        absent = self.open_for("ann/asks", "ann/none")
+        self.assertEqual(self.open_for("ann/asks"), absent, "nothing was pushed yet")
+        work = self.work("/ann/net")
+        work.commit({"onnx/model.onnx": b"weights"})
+        work.push()
+        self.assertEqual((self.open_for("ann/asks"), self.open_for("chief/asks")), ("", ""))
+        for stranger in ("bob/asks", 0, 999999, 1):  # 1: the model's own id, which is no demo's
+            self.assertEqual(self.open_for(stranger), absent, stranger)
+        self.assertEqual(self.open_for("bob/asks", "Ann/Net"), absent, "no hint for who may not know it")
+        statuses = [self.box.ask("model_open", self.box.infer, name=name)[1]["status"] for name in ("ann/net", "ann/none")]
+        self.assertEqual(statuses[0], statuses[1])
+
+    def test_a_model_opens_under_its_own_spelling_only(self):
+        self.box.try_model = lambda name: (0, "")
+        work = self.work("/ann/net")
+        work.commit({"onnx/model.onnx": b"weights"})
+        work.push()
+        self.assertEqual(self.open_for(0), "", "a public one is everybody's")
+        for name in ("Ann/net", "ann/NET", "ann/net.git"):
+            self.assertIn("spelled differently", self.open_for(0, name), name)
+
+    def test_the_backend_hears_for_whom_an_answer_holds_and_that_a_model_is_gone(self):
+        self.box.try_model = lambda name: (0, "")
+        self.create("ann/net", "model")
+        self.create("ann/hidden", "model", private=True)
+        self.create("ann/asks")
+        for name, shared in (("net", 1), ("hidden", 0)):
+            work = self.work(f"/ann/{name}")
+            work.commit({"onnx/model.onnx": b"weights"})
+            work.push()
+            demo = self.lookup("ann/asks")["demo_id"]
+            kind, values, fds = self.box.ask("model_open", self.box.infer, demo_id=demo, name=f"ann/{name}")
+            os.close(fds[0])
+            self.assertEqual((kind, values["shared"]), ("model_opened", shared))
+        self.box.heard.clear()
+        self.assertEqual(self.api("DELETE", "/api/repos/delete", {"type": "model", "name": "hidden"})[0], 200)
+        self.box.wait(lambda: any(name == "model_changed" and values["name"] == "ann/hidden"
+                                  for name, values, _ in self.box.heard))
+        self.assertEqual(self.open_for("ann/asks", "ann/hidden"), "there is no such model")
+
     def test_without_the_backend_nothing_untried_goes_live(self):
         work = self.work("/ann/net")
         work.commit({"onnx/model.onnx": b"weights"})

@@ -110,12 +110,37 @@ static void test_removing(void **state)
     schedule_release(&schedule);
 }
 
+/* Out of turn: the others keep their order and theirs. */
+static void test_taking_of_one_demo(void **state)
+{
+    struct schedule schedule;
+    struct schedule_entry a = make(1, cats), b = make(2, cats), c = make(2, dogs), d = make(3, cats), *taken[4];
+
+    (void)state;
+    schedule_init(&schedule);
+    struct schedule_entry *all[] = {&a, &b, &c, &d};
+    for (int i = 0; i < 4; i++)
+        schedule_push(&schedule, all[i]);
+    assert_ptr_equal(schedule_take_demo(&schedule, 2), &b);
+    assert_ptr_equal(schedule_take_demo(&schedule, 2), &c);
+    assert_null(schedule_take_demo(&schedule, 2));
+    assert_null(schedule_take_demo(&schedule, 4));
+    assert_int_equal(schedule.count, 2);
+    assert_int_equal(schedule_take(&schedule, taken, 4), 2);
+    assert_ptr_equal(taken[0], &a);
+    assert_ptr_equal(taken[1], &d);
+    schedule_push(&schedule, &b); /* its demo begins again */
+    assert_ptr_equal(schedule_take_demo(&schedule, 2), &b);
+    assert_null(schedule_peek(&schedule));
+    schedule_release(&schedule);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_demo_keeps_its_order), cmocka_unit_test(test_a_crowd_does_not_stand_before_others),
         cmocka_unit_test(test_a_batch_has_one_model),    cmocka_unit_test(test_turns_go_round),
-        cmocka_unit_test(test_removing),
+        cmocka_unit_test(test_removing),                 cmocka_unit_test(test_taking_of_one_demo),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
