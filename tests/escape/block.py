@@ -28,10 +28,10 @@ def write_demo(folder, files):
 
 
 class Block(RealRig):
-    def __init__(self, env=None, zygote=cell.HOSTILE):
+    def __init__(self, env=None, zygote=cell.HOSTILE, app=APP):
         self.zygote_binary = zygote
         self.bundles = []
-        for mark in ({"hostile": ""}, {}):
+        for mark in ({"hostile": "", "app.lua": app}, {}):
             with tempfile.TemporaryDirectory() as folder:
                 self.bundles.append(write_demo(folder, {"app.lua": APP, "README.md": "---\ntitle: t\nshow_error: true\n---\n", **mark}))
         # The gateway knows a secret; no worker may ever see it.
