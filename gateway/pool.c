@@ -1,3 +1,7 @@
+/* `size` counts what was asked for and not handed out yet, ready or not, so a slow zygote is not asked twice. It falls
+ * in two places only: pool_take() and pool_lose(), and `process->pooled` makes sure that each process passes one of them
+ * once. A process that ends before it was ever ready means that this machine cannot lock one at the moment; the wait
+ * doubles then, or the log would fill with thousands of attempts a minute. */
 #include "gateway/pool.h"
 
 #include <stdlib.h>
@@ -50,6 +54,7 @@ void pool_begin(struct pool *pool)
     loop_timer_start(&pool->refill, BOUNDS_POOL_REFILL_MS);
 }
 
+/* The longest waiting first: its pages have had time to be touched, and none grows old at the end of the list. */
 struct process *pool_take(struct pool *pool)
 {
     struct process *process = LIST_FIRST(&pool->ready, struct process, in_pool);
@@ -69,6 +74,7 @@ void pool_add(struct pool *pool, struct process *process)
     list_append(&pool->ready, &process->in_pool);
 }
 
+/* Also for one that is about to be killed: from then on nobody may take it. */
 void pool_lose(struct pool *pool, struct process *process)
 {
     bool was_ready = !list_is_empty(&process->in_pool);

@@ -1,6 +1,6 @@
 /* Processes that are locked already and wait for a demo, so that a wake does not pay for fork and lock-down.
  *
- *   refill timer ──process_start_pooled()──► starting ──worker_locked──► ready ──pool_take()──► a worker's process
+ *   timer ──process_start_pooled()──► starting ──worker_locked──► ready ──pool_take()──► a worker's process
  *
  * No byte of a demo has reached a ready one: what it gets when it is taken is the release's bundle, and after that its
  * life is that of any other process. The refill runs a while after the wake that made it necessary, one process at a

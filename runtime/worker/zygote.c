@@ -1,3 +1,16 @@
+/* Three lives in one file, in the order of time:
+ *
+ *   the start      Lua state, libraries and kit are made once; then the launcher's word, then namespaces, filters, and
+ *                  most rights are given up. What is in memory now is what every worker is born with.
+ *   the loop       poll over three descriptors. Requests are of fixed size; a slot names a worker for the gateway and
+ *                  its user id for the kernel, so that nobody can ask for an id outside the range.
+ *   the worker     after clone3: maps, warms up, locks itself, waits for its bundle if it is the pool's, and never
+ *                  comes back. It runs on the zygote's stack and heap, copied page by page as it writes; every page
+ *                  that it need not write is one that a thousand workers share. Hence the care below for what is
+ *                  touched where, and no allocation between the fork and worker_run().
+ *
+ * Children are found by their number among the slots when they end: a few thousand comparisons per death, for which no
+ * table is kept that a fork would have to copy. */
 #include "runtime/worker/zygote.h"
 
 #include <errno.h>
@@ -242,6 +255,8 @@ static uint32_t zygote_exit_code(int status)
                                                                                       : code;
 }
 
+/* Several deaths may hide behind one signal, so the descriptor is emptied first and then everything that ended is
+ * collected: one that ends in between makes the descriptor readable again. */
 static void zygote_reap(struct zygote *zygote)
 {
     struct signalfd_siginfo drop[16];
@@ -342,6 +357,7 @@ static void zygote_config(struct zygote *zygote, struct message_in *in)
         zygote->floor = LOCKDOWN_MODE_C;
 }
 
+/* A gateway that was restarted knows nothing of its predecessor's workers: they go before it may speak. */
 static void zygote_take_gateway(struct zygote *zygote, struct message_in *in)
 {
     zygote_drop_gateway(zygote);
@@ -393,6 +409,8 @@ static void zygote_check_age(struct zygote *zygote)
     channel_send_zygote_spent(&zygote->control, 0, &(struct message_zygote_spent){0});
 }
 
+/* Everything that takes time or randomness, while waiting for the launcher would be idle anyway. Child-death signals
+ * are blocked for good: they come through a descriptor, and a worker unblocks them for itself. */
 static int zygote_prepare(struct zygote *zygote)
 {
     sigset_t set;
