@@ -6,8 +6,7 @@
  *                  its user id for the kernel, so that nobody can ask for an id outside the range.
  *   the worker     after clone3: maps, warms up, locks itself, waits for its bundle if it is the pool's, and never
  *                  comes back. It runs on the zygote's stack and heap, copied page by page as it writes; every page
- *                  that it need not write is one that a thousand workers share. Hence the care below for what is
- *                  touched where, and no allocation between the fork and worker_run().
+ *                  that it need not write is one that a thousand workers share. Hence the care for what is touched.
  *
  * Children are found by their number among the slots when they end: a few thousand comparisons per death, for which no
  * table is kept that a fork would have to copy. */
