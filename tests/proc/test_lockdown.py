@@ -179,6 +179,60 @@ class Pool(unittest.TestCase):
         worker.close()
 
 
+# A demo that makes a worker use all that it may: large values in and out, sorting that goes badly, computing for a while.
+BUSY = """local ui = require "ui"
+return ui.blocks(function()
+  local a, b = ui.textbox {}, ui.textbox {}
+  ui.button { "Go" }:click { inputs = a, outputs = b, api_name = "busy", fn = function(text)
+    local list, sum = {}, 0
+    for round = 1, 30 do
+      for i = 1, 3000 do list[i] = i % 2 == 0 and i or 3000 - i end
+      table.sort(list, function(x, y) sum = sum + 1; return x < y end)
+    end
+    for i = 1, 2000000 do sum = sum + i % 7 end
+    return text:rep(40)
+  end }
+end)
+"""
+
+
+class Used(unittest.TestCase):
+    """What workers really ask of the kernel once they are locked, against the table: no rule is missing, none is idle."""
+
+    def traces(self, act):
+        """The calls of each process under this zygote after the last filter it loaded."""
+        with tempfile.TemporaryDirectory() as where:
+            zygote = Zygote(prefix=("strace", "-ff", "-qq", "-o", os.path.join(where, "t")))
+            act(zygote)
+            zygote.close()
+            for name in os.listdir(where):
+                with open(os.path.join(where, name), encoding="utf-8", errors="replace") as lines:
+                    calls = [line.split("(")[0].split()[-1] for line in lines if "(" in line and not line.startswith(("+++", "---"))]
+                filters = [i for i, call in enumerate(calls) if call == "seccomp"]
+                if "landlock_restrict_self" in calls and filters:
+                    yield set(calls[filters[-1] + 1:])
+
+    def test_a_busy_worker_uses_every_rule_and_nothing_else(self):
+        lines = dict(line.split(": ", 1) for line in doctor("--profiles").stdout.splitlines())
+        code, bundle, report = describe(folder({"README.md": "---\ntitle: x\n---\n", "app.lua": BUSY}))
+        self.assertEqual(code, 0, report)
+
+        def act(zygote):
+            for worker in (zygote.spawn(bundle, limits='{"slice_ms": 60000}'), zygote.pool()):
+                if worker.slot == 2:
+                    worker.give(bundle)
+                for event in range(1, 4):
+                    self.assertEqual(len(worker.call(1, ["x" * 20000], event=event)[0]), 800000)
+                worker.sock.shutdown(2)
+                self.assertEqual(zygote.await_exit(worker.slot), 88)
+                worker.close()
+        used = list(self.traces(act))
+        bundle.close()
+        self.assertEqual(len(used), 2)
+        for calls in used:
+            self.assertEqual(calls, set(lines["worker"].split()))
+
+
 class Renewal(unittest.TestCase):
     def test_a_spent_zygote_says_so_and_keeps_its_workers(self):
         os.environ["VITRINE_LIMIT_ZYGOTE_SPAWNS"] = "3"
