@@ -299,7 +299,8 @@ static void on_turn(evutil_socket_t fd, short what, void *context)
     (void)fd, (void)what;
     if (client->closed && !client->held.length)
         return;
-    if (client->held.length && !client->paused && client->handler &&
+    /* Also with nothing held: a pause at the very last piece leaves an end that no further byte will announce. */
+    if ((client->held.length || client->in_body) && !client->paused && client->handler &&
         !step(client, buffer_view(&client->held), true))
         return;
     ssize_t sent = client->closed ? 0 : http_output_flush(&client->output, event_get_fd(&client->event));

@@ -381,6 +381,16 @@ static void schedule(struct http_connection *connection)
     http_connection_arm(connection, times[timed]);
 }
 
+/* The flush pass is done with this connection. One that was marked again meanwhile (a held request was begun, and
+ * answered at once) stands on the list of the next pass, which frees it instead. */
+static void end_connection(struct http_connection *connection, int code)
+{
+    if (connection->dirty)
+        connection->dead = true;
+    else
+        http_connection_free(connection, code);
+}
+
 /* The order matters: first go on with what is held, which may queue more output; then write; then, with nothing left
  * to do, close or linger; then decide what to wait for; last tell a waiting producer, which may queue output again
  * and mark the connection for the next pass. */
@@ -391,13 +401,13 @@ void http_connection_flush(struct http_connection *connection)
         step_held(connection);
     int result = connection->dead || !connection->output.queued ? 0 : write_output(connection);
     if (result < 0 || connection->dead) {
-        http_connection_free(connection, result < 0 ? result : ERROR_CLOSED);
+        end_connection(connection, result < 0 ? result : ERROR_CLOSED);
         return;
     }
     if (connection->closing && !connection->exchange && connection->output.queued == 0 &&
         connection->phase != HTTP_PHASE_LINGER) {
         if (!connection->unread) {
-            http_connection_free(connection, ERROR_CLOSED);
+            end_connection(connection, ERROR_CLOSED);
             return;
         }
         start_linger(connection);

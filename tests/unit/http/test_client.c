@@ -277,6 +277,21 @@ static void test_pause(void **state)
     assert_int_equal(fixture->ends, 1);
 }
 
+/* The pause falls on the last byte of an answer with a length: nothing more will come to announce its end. */
+static void test_pause_at_the_last_piece(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->pause_on_data = true;
+    start(fixture, "GET", 0);
+    answer(fixture, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab");
+    assert_body(fixture, "ab");
+    assert_int_equal(fixture->ends, 0);
+    http_client_resume(fixture->client);
+    turn(fixture);
+    assert_int_equal(fixture->ends, 1);
+    assert_true(http_client_is_ready(fixture->client));
+}
+
 static void test_watermarks(void **state)
 {
     struct fixture *fixture = *state;
@@ -362,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_hang_ups),
         TEST(test_idle_hang_up_and_noise),
         TEST(test_pause),
+        TEST(test_pause_at_the_last_piece),
         TEST(test_watermarks),
         TEST(test_freed_inside_callbacks),
         TEST(test_freed_at_the_head),

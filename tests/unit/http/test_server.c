@@ -249,6 +249,18 @@ static void test_waiting_request_holds_the_next(void **state)
                 memmem(fixture->answer.data, fixture->answer.length, "now", 3));
 }
 
+/* The held request is begun, answered and the last of its connection, all within one flush pass. */
+static void test_waiting_request_is_the_last(void **state)
+{
+    struct fixture *fixture = *state;
+    talk(fixture, "GET /later HTTP/1.1\r\nHost: a\r\n\r\nGET /now HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    http_reply(fixture->kept, 202, TEXT(""), TEXT("later"));
+    turn(fixture);
+    assert_int_equal(count_of(fixture, "HTTP/1.1 "), 2);
+    assert_true(fixture->closed);
+    assert_int_equal(http_server_count(fixture->server)->connections, 0);
+}
+
 static void test_bodies(void **state)
 {
     struct fixture *fixture = *state;
@@ -637,6 +649,7 @@ int main(void)
         NORMAL(test_plain_answer),
         NORMAL(test_pipelined_in_order),
         NORMAL(test_waiting_request_holds_the_next),
+        NORMAL(test_waiting_request_is_the_last),
         NORMAL(test_bodies),
         NORMAL(test_expect_continue),
         NORMAL(test_too_large),
