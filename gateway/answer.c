@@ -34,10 +34,10 @@ static struct buffer *fresh_message(struct calls *calls)
     return &calls->message;
 }
 
-static void send_message(struct calls *calls, struct call *call)
+/* ERROR_LIMIT: it was too large for what waits already, and is lost. */
+static int send_message(struct calls *calls, struct call *call)
 {
-    if (call->session)
-        session_send(call->session, buffer_view(&calls->message));
+    return call->session ? session_send(call->session, buffer_view(&calls->message)) : 0;
 }
 
 /* ---- readers of the curl API ---- */
@@ -66,8 +66,8 @@ static void end_readers(struct call *call)
 void answer_read(struct calls *calls, struct call *call, struct http_exchange *exchange)
 {
     struct stream *stream = stream_open_reader(calls, exchange, call);
-    if (call->transcript.length > 0)
-        stream_write(stream, buffer_view(&call->transcript));
+    if (call->transcript.length > 0 && stream_write(stream, buffer_view(&call->transcript)) == ERROR_CLOSED)
+        return; /* it has not read what it asked for before, either */
     if (call_is_finished(call))
         stream_end(stream);
     else
@@ -95,9 +95,10 @@ void answer_starts(struct calls *calls, struct call *call)
     send_message(calls, call);
 }
 
+/* Dropped where much waits: the next one says more, and a page that does not read must not collect them for hours. */
 void answer_estimation(struct calls *calls, struct call *call, uint32_t rank, uint32_t size)
 {
-    if (call->kind != CALL_ON_SESSION)
+    if (call->kind != CALL_ON_SESSION || !call->session || session_is_full(call->session))
         return;
     output_write_estimation(fresh_message(calls), call->id, rank, size);
     send_message(calls, call);
@@ -240,7 +241,6 @@ void answer_done(struct calls *calls, struct call *call, struct text data)
     struct buffer plain BUFFER_AUTO = BUFFER_EMPTY;
     struct text values = visible_data(call, data, &plain);
     struct output_times times = worker_times(call->worker, call);
-    calls->counts.done++;
     if (call->kind == CALL_ON_REPLY) {
         output_write_result(fresh_message(calls), values, &times);
         reply(calls, call, 200, buffer_view(&calls->message));
@@ -252,7 +252,17 @@ void answer_done(struct calls *calls, struct call *call, struct text data)
             return;
         }
     }
+    calls->counts.done++;
     finish(calls, call, "complete", values);
+}
+
+/* An author's text may be long, and a page that reads slowly may have no room for it; that it failed it must learn. */
+static void send_short_failure(struct calls *calls, struct call *call)
+{
+    struct buffer error BUFFER_AUTO = BUFFER_EMPTY;
+    output_write_error(&error, "It failed, and the reason was too long for a page that does not listen.", "Error", true);
+    output_write_failed(fresh_message(calls), call->id, buffer_view(&error));
+    send_message(calls, call);
 }
 
 void answer_failed(struct calls *calls, struct call *call, struct text error)
@@ -262,7 +272,8 @@ void answer_failed(struct calls *calls, struct call *call, struct text error)
         reply(calls, call, 500, error);
     } else if (call->kind == CALL_ON_SESSION) {
         output_write_failed(fresh_message(calls), call->id, error);
-        send_message(calls, call);
+        if (send_message(calls, call) == ERROR_LIMIT)
+            send_short_failure(calls, call);
     }
     finish(calls, call, "error", error);
 }

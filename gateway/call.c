@@ -104,6 +104,33 @@ struct call *call_new(struct call_table *table, enum call_kind kind)
     return call;
 }
 
+static size_t input_cost(const struct call *call)
+{
+    return call->data.capacity + call->request.capacity;
+}
+
+void call_give_input(struct call_table *table, struct call *call, struct buffer *data, struct buffer *request)
+{
+    call->data = *data;
+    call->request = *request;
+    *data = *request = BUFFER_EMPTY;
+    table->waiting_bytes += input_cost(call);
+}
+
+void call_drop_input(struct call_table *table, struct call *call)
+{
+    table->waiting_bytes -= input_cost(call);
+    buffer_release(&call->data);
+    buffer_release(&call->request);
+}
+
+/* Queues are bounded by their number of calls, each call by its size; the product of both and of all demos is more than
+ * any machine has. */
+bool call_table_is_full(const struct call_table *table)
+{
+    return table->waiting_bytes >= BOUNDS_CALLS_WAITING_BYTES;
+}
+
 /* What a kept event weighs. */
 static size_t kept_cost(const struct call *call)
 {
@@ -118,6 +145,7 @@ void call_free(struct call_table *table, struct call *call)
         map_remove(&table->by_id, text_from(call->id));
     if (!list_is_empty(&call->in_kept))
         table->kept_bytes -= kept_cost(call);
+    call_drop_input(table, call);
     release_call(call);
 }
 
@@ -151,8 +179,7 @@ void call_keep(struct call_table *table, struct call *call, uint64_t now_ms)
     call->session = NULL;
     list_remove(&call->in_session);
     list_remove(&call->in_worker);
-    buffer_release(&call->data);
-    buffer_release(&call->request);
+    call_drop_input(table, call);
     buffer_release(&call->sent);
     buffer_release(&call->next);
     buffer_release(&call->progress);

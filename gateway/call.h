@@ -63,6 +63,7 @@ struct call {
 
 struct call_table {
     struct map by_id, by_stream;
+    size_t waiting_bytes; /* data and request of all calls whose handlers have not begun */
     struct list kept; /* oldest first */
     size_t kept_bytes;
     uint64_t next_stream;
@@ -77,6 +78,11 @@ void call_table_release(struct call_table *table);
 /* A new queued call with fresh ids. The table owns it until call_free(). */
 struct call *call_new(struct call_table *table, enum call_kind kind);
 void call_free(struct call_table *table, struct call *call);
+/* What the worker is given: takes both buffers over. drop: its handler has begun, nobody will need them again. */
+void call_give_input(struct call_table *table, struct call *call, struct buffer *data, struct buffer *request);
+void call_drop_input(struct call_table *table, struct call *call);
+/* Calls that wait hold BOUNDS_CALLS_WAITING_BYTES together: no more may come. */
+bool call_table_is_full(const struct call_table *table);
 /* By the id that clients know / by frame stream; NULL when there is none (any more). */
 struct call *call_find(const struct call_table *table, struct text id);
 struct call *call_find_stream(const struct call_table *table, uint64_t stream);

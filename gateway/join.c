@@ -165,9 +165,7 @@ static void start_call(struct join *join, struct worker *worker)
     call->from_page = join->from_page;
     call->demo_id = join->route->demo->id;
     call->file_prefix = make_file_prefix(join->route);
-    call->data = join->input.data;
-    call->request = join->request;
-    join->input.data = join->request = BUFFER_EMPTY;
+    call_give_input(&calls->table, call, &join->input.data, &join->request);
     attach_session(call, join);
     if (join->kind == CALL_ON_REPLY) {
         call->exchange = http_exchange_handle(exchange);
@@ -193,6 +191,10 @@ static void finish_join(struct join *join)
     }
     if (join->kind == CALL_ON_SESSION && join->session->call_count >= BOUNDS_SESSION_EVENTS) {
         refuse(join, 503, "This session already has too many calls under way. Wait for some to finish.");
+        return;
+    }
+    if (call_table_is_full(&join->calls->table)) {
+        refuse(join, 503, "This server has more calls waiting than it can hold. Try again in a moment.");
         return;
     }
     cancel_others(join);

@@ -14,7 +14,8 @@
  * end.
  *
  * Files belong to the call that opened them and go with it. Their number and that of the questions are bounded per
- * process, because a hostile one would ask for ever. */
+ * process, because a hostile one would ask for ever. Who writes a file is paced: while much waits for the store, a
+ * piece is taken at once but its answer, which allows the next one, comes later. */
 #include "gateway/relay.h"
 
 #include <event2/event.h>
@@ -53,6 +54,7 @@ struct relay_file {
     struct text contents;    /* reading a file of the repository: borrowed of the release, which the worker holds */
     uint32_t request;        /* writing: the store's question, 0 once it was ended */
     uint64_t written;
+    bool broken;             /* a piece was lost: it can never be whole, the store drops it when the call ends */
     char *name, *mime_type;  /* owned; writing */
     struct list in_relay;
 };
@@ -209,15 +211,21 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     answer_text(relay, stream, id, TEXT(""));
 }
 
-/* The longest sleep is bounded, and by the call's time as a whole (worker_pulse). */
-static bool on_sleep(struct relay *relay, uint64_t stream, const struct message_call_sleep *sleep)
+/* Answers the question, with nothing, after that time. */
+static void answer_later(struct relay *relay, uint64_t stream, uint32_t id, uint32_t delay_ms)
 {
     struct event_base *base = relay->worker->calls->gateway->base;
-    struct relay_wait *wait = wait_new(relay, sleep->call, stream);
-    uint32_t delay_ms = sleep->delay_ms < BOUNDS_WORKER_SLEEP_MS ? sleep->delay_ms : BOUNDS_WORKER_SLEEP_MS;
+    struct relay_wait *wait = wait_new(relay, id, stream);
     struct timeval delay = {.tv_sec = delay_ms / 1000, .tv_usec = (suseconds_t)(delay_ms % 1000) * 1000};
     wait->timer = evtimer_new(base, on_timer, wait);
     evtimer_add(wait->timer, &delay);
+}
+
+/* The longest sleep is bounded, and by the call's time as a whole (worker_pulse). */
+static bool on_sleep(struct relay *relay, uint64_t stream, const struct message_call_sleep *sleep)
+{
+    answer_later(relay, stream, sleep->call,
+                 sleep->delay_ms < BOUNDS_WORKER_SLEEP_MS ? sleep->delay_ms : BOUNDS_WORKER_SLEEP_MS);
     return true;
 }
 
@@ -407,18 +415,32 @@ static void on_made_early(void *context, struct request_answer *answer)
     file->request = 0;
 }
 
+static bool store_is_behind(const struct gateway *gateway)
+{
+    return gateway->store && channel_queued_bytes(gateway->store) > BOUNDS_STORE_BEHIND_BYTES;
+}
+
 /* Each piece is answered, so a handler is never more than one piece ahead of us. */
 static bool on_file_append(struct relay *relay, uint64_t stream, const struct message_call_file_append *append)
 {
+    struct calls *calls = relay->worker->calls;
     struct relay_file *file = find_file(relay, append->file, stream);
-    if (!file || !file->request || file->written + append->bytes.length > BOUNDS_UPLOAD_BODY_BYTES) {
+    if (!file || !file->request || file->broken || file->written + append->bytes.length > BOUNDS_UPLOAD_BODY_BYTES) {
         answer_error(relay, stream, append->call, ERROR_LIMIT,
                      TEXT("the file was not stored: it is too large, or the demo's space is used up"));
         return true;
     }
+    if (request_file_append(calls, file->request, append->bytes) < 0) {
+        file->broken = true;
+        answer_error(relay, stream, append->call, ERROR_BUSY,
+                     TEXT("the file was not stored: the server cannot write that fast; try again in a moment"));
+        return true;
+    }
     file->written += append->bytes.length;
-    request_file_append(relay->worker->calls, file->request, append->bytes);
-    answer_text(relay, stream, append->call, TEXT(""));
+    if (store_is_behind(calls->gateway))
+        answer_later(relay, stream, append->call, BOUNDS_PULSE_MS);
+    else
+        answer_text(relay, stream, append->call, TEXT(""));
     return true;
 }
 
@@ -426,7 +448,7 @@ static bool on_file_finish(struct relay *relay, uint64_t stream, const struct me
 {
     struct relay_file *file = find_file(relay, finish->file, stream);
     struct relay_wait *wait;
-    if (!file || !file->request) {
+    if (!file || !file->request || file->broken) {
         answer_error(relay, stream, finish->call, ERROR_LIMIT,
                      TEXT("the file was not stored: the demo's space is used up"));
         return true;
@@ -455,10 +477,15 @@ static bool on_model(struct relay *relay, uint64_t stream, const struct message_
                      TEXT("the inference backend is restarting; try again in a moment"));
         return true;
     }
+    job.job = ++calls->next_job;
+    if (channel_send_infer_job(calls->gateway->infer, 0, &job) < 0) {
+        answer_error(relay, stream, model->call, ERROR_BUSY,
+                     TEXT("the inference backend has too much to do; try again in a moment"));
+        return true;
+    }
     wait = wait_new(relay, model->call, stream);
-    wait->job = job.job = ++calls->next_job;
+    wait->job = job.job;
     map_set_u64(&calls->jobs, wait->job, wait);
-    channel_send_infer_job(calls->gateway->infer, 0, &job);
     return true;
 }
 

@@ -43,6 +43,13 @@ void report_begin(struct worker *worker)
     channel_send_worker_begin(worker->process->channel, 0, &begin);
 }
 
+/* One that closed its socket is on its way out: what it had not begun runs on the next. */
+bool report_has_room(const struct worker *worker)
+{
+    const struct channel *channel = worker->process->channel;
+    return channel && channel_queued_bytes(channel) < BOUNDS_WORKER_BEHIND_BYTES;
+}
+
 /* The data stays with the call until its handler has begun: only then it cannot be run again. */
 void report_start(struct worker *worker, struct call *call)
 {
@@ -239,8 +246,7 @@ static void begin_call(struct worker *worker, struct call *call)
     if (call->state != CALL_STARTING)
         return;
     call_move(call, CALL_RUNNING);
-    buffer_release(&call->data);
-    buffer_release(&call->request);
+    call_drop_input(&worker->calls->table, call);
     answer_starts(worker->calls, call);
 }
 

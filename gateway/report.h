@@ -11,6 +11,8 @@ struct worker;
 
 /* The first frame to a new process. */
 void report_begin(struct worker *worker);
+/* The process has taken most of what it was given: it may be handed another call. */
+bool report_has_room(const struct worker *worker);
 /* Hands a call to the process. */
 void report_start(struct worker *worker, struct call *call);
 void report_cancel(struct worker *worker, struct call *call);

@@ -74,10 +74,10 @@ uint32_t request_file_begin(struct calls *calls, const struct request_file *file
     return request->id;
 }
 
-void request_file_append(struct calls *calls, uint32_t request, struct text bytes)
+int request_file_append(struct calls *calls, uint32_t request, struct text bytes)
 {
     struct message_file_append append = {.request = request, .bytes = bytes};
-    SEND(calls, file_append, &append);
+    return SEND(calls, file_append, &append);
 }
 
 void request_file_end(struct calls *calls, uint32_t request, bool keep)

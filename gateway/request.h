@@ -30,7 +30,8 @@ struct request_file {
 uint32_t request_file_open(struct calls *calls, const struct request_file *file, request_done *done, void *context);
 /* A new file: begin, then append as often as needed, then end; `done` is called after request_file_end(keep). */
 uint32_t request_file_begin(struct calls *calls, const struct request_file *file, request_done *done, void *context);
-void request_file_append(struct calls *calls, uint32_t request, struct text bytes);
+/* append: 0; ERROR_LIMIT or ERROR_CLOSED when the store did not take the piece: the file cannot become whole. */
+int request_file_append(struct calls *calls, uint32_t request, struct text bytes);
 void request_file_end(struct calls *calls, uint32_t request, bool keep);
 /* Somebody else waits for the answer from now on. */
 void request_redirect(struct calls *calls, uint32_t request, request_done *done, void *context);

@@ -64,26 +64,6 @@ struct session *session_find(struct session_table *table, uint64_t demo_id, stru
     return map_get(&table->sessions, make_key(memory, demo_id, name));
 }
 
-struct session *session_need(struct session_table *table, uint64_t demo_id, struct text name)
-{
-    char memory[8 + BOUNDS_SESSION_HASH_BYTES];
-    struct session *session = session_find(table, demo_id, name);
-    if (session || table->sessions.count >= BOUNDS_SESSIONS || name.length > BOUNDS_SESSION_HASH_BYTES)
-        return session;
-    session = MEMORY_NEW(struct session);
-    session->table = table;
-    session->demo_id = demo_id;
-    session->name = text_copy(name);
-    list_init(&session->calls);
-    list_init(&session->held);
-    list_init(&session->in_phase);
-    list_init(&session->in_kept);
-    list_init(&session->in_dirty);
-    map_init(&session->state);
-    map_set(&table->sessions, make_key(memory, demo_id, name), session);
-    return session;
-}
-
 static int visit_free_value(void *context, struct text key, void *value)
 {
     (void)context;
@@ -108,6 +88,38 @@ static void forget_session(struct session *session)
     buffer_release(&session->queued);
     free(session->name);
     free(session);
+}
+
+/* Names are free to invent, so a stranger may leave values behind under as many as he likes: that must cost the oldest
+ * of them, whose values the store has, and not lock the next visitor out. */
+static bool make_room(struct session_table *table)
+{
+    struct session *oldest = LIST_FIRST(&table->kept, struct session, in_kept);
+    if (table->sessions.count < BOUNDS_SESSIONS)
+        return true;
+    if (oldest)
+        forget_session(oldest);
+    return oldest != NULL;
+}
+
+struct session *session_need(struct session_table *table, uint64_t demo_id, struct text name)
+{
+    char memory[8 + BOUNDS_SESSION_HASH_BYTES];
+    struct session *session = session_find(table, demo_id, name);
+    if (session || name.length > BOUNDS_SESSION_HASH_BYTES || !make_room(table))
+        return session;
+    session = MEMORY_NEW(struct session);
+    session->table = table;
+    session->demo_id = demo_id;
+    session->name = text_copy(name);
+    list_init(&session->calls);
+    list_init(&session->held);
+    list_init(&session->in_phase);
+    list_init(&session->in_kept);
+    list_init(&session->in_dirty);
+    map_init(&session->state);
+    map_set(&table->sessions, make_key(memory, demo_id, name), session);
+    return session;
 }
 
 static int visit_forget(void *context, struct text key, void *value)
@@ -445,6 +457,18 @@ static void tick_phase(struct list *list, uint64_t now_ms, void (*act)(struct se
         act(session, now_ms);
 }
 
+/* What was not taken waits behind the others for the next second: the list stays sorted. */
+static void save_session(struct session *session, uint64_t now_ms)
+{
+    struct session_table *table = session->table;
+    if (table->actions->save(table->context, session)) {
+        list_remove(&session->in_dirty);
+    } else {
+        session->dirty_until_ms = now_ms + BOUNDS_STATE_WRITE_MS;
+        list_append(&table->dirty, &session->in_dirty);
+    }
+}
+
 void session_tick(struct session_table *table, uint64_t now_ms)
 {
     struct session *session;
@@ -452,10 +476,8 @@ void session_tick(struct session_table *table, uint64_t now_ms)
     tick_phase(&table->closing, now_ms, end_closing);
     tick_phase(&table->unheard, now_ms, end_grace);
     while ((session = LIST_FIRST(&table->dirty, struct session, in_dirty)) != NULL
-           && session->dirty_until_ms <= now_ms) {
-        table->actions->save(table->context, session);
-        list_remove(&session->in_dirty);
-    }
+           && session->dirty_until_ms <= now_ms)
+        save_session(session, now_ms);
     while ((session = LIST_FIRST(&table->kept, struct session, in_kept)) != NULL
            && (session->kept_until_ms <= now_ms || table->state_bytes > BOUNDS_STATES_BYTES))
         forget_session(session);

@@ -33,8 +33,9 @@ struct session_actions {
     void (*abandon)(void *context, struct session *session);
     /* The queue is below its limit again: newest frames of slow events may be written now. */
     void (*flush)(void *context, struct session *session);
-    /* Values changed and the write-behind is due, or the session is about to be forgotten. */
-    void (*save)(void *context, struct session *session);
+    /* Values changed and the write-behind is due, or the session is about to be forgotten. false: nobody took them;
+     * they stay unsaved, and it is asked again a second later. */
+    bool (*save)(void *context, struct session *session);
 };
 
 struct session_table {
@@ -82,7 +83,8 @@ void session_table_release(struct session_table *table);
 bool session_is_name(struct text name);
 /* The session, or NULL. */
 struct session *session_find(struct session_table *table, uint64_t demo_id, struct text name);
-/* The session, made when it is new. NULL: there are BOUNDS_SESSIONS already. */
+/* The session, made when it is new. Of BOUNDS_SESSIONS the one that only kept values for longest makes room. NULL: all
+ * of them are in use. */
 struct session *session_need(struct session_table *table, uint64_t demo_id, struct text name);
 /* Between pin and unpin a session stays, whatever ends. unpin may free it. */
 void session_pin(struct session *session);

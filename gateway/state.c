@@ -63,12 +63,11 @@ int state_read(struct call *call, struct text object, uint64_t now_ms)
     return code;
 }
 
-void state_save(struct calls *calls, struct session *session)
+bool state_save(struct calls *calls, struct session *session)
 {
     struct buffer state BUFFER_AUTO = BUFFER_EMPTY;
     struct message_state_save save = {.demo_id = session->demo_id, .session = text_from(session->name)};
     session_write_state(session, &state);
     save.state = buffer_view(&state);
-    if (calls->gateway->store)
-        channel_send_state_save(calls->gateway->store, 0, &save);
+    return calls->gateway->store && channel_send_state_save(calls->gateway->store, 0, &save) == 0;
 }

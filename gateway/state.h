@@ -14,7 +14,7 @@ void state_write(const struct call *call, struct buffer *out);
 /* Takes back the values that came with the answer (empty text: none). ERROR_INVALID: not an object of values of the
  * function's own state outputs; ERROR_LIMIT: they are larger than a session may keep. */
 int state_read(struct call *call, struct text object, uint64_t now_ms);
-/* Write-behind: the session's values go to the store. Without a store they stay for the next time. */
-void state_save(struct calls *calls, struct session *session);
+/* Write-behind: the session's values go to the store. false: it is away, or does not keep up. */
+bool state_save(struct calls *calls, struct session *session);
 
 #endif

@@ -176,9 +176,9 @@ static void session_flush(void *context, struct session *session)
             worker_credit(call->worker, call);
 }
 
-static void session_save(void *context, struct session *session)
+static bool session_save(void *context, struct session *session)
 {
-    state_save(context, session);
+    return state_save(context, session);
 }
 
 const struct session_actions stream_actions = {

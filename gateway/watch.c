@@ -26,14 +26,21 @@ uint64_t watch_running(const struct process *process)
 }
 
 /* Milliseconds on the clock that the process is measured with: the processor time it used, so that a busy machine costs
- * nobody his call; without its pid, real time at a discount. */
-static uint64_t process_clock_ms(const struct process *process, uint64_t now_ms)
+ * nobody his call; while its pid is not known, or not any more, real time at a discount. Only differences mean anything,
+ * and those between the two clocks mean nothing: when the clock changes, both marks are set to the new one, and the time
+ * since the last look is nobody's. */
+static uint64_t process_clock_ms(struct process *process, uint64_t now_ms)
 {
-    struct timespec used;
+    struct watch *watch = &process->watch;
+    struct timespec used = {0};
     clockid_t clock;
-    if (process->pid > 0 && clock_getcpuclockid(process->pid, &clock) == 0 && clock_gettime(clock, &used) == 0)
-        return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
-    return now_ms / BOUNDS_WORKER_WALL_FACTOR;
+    bool by_wall = process->pid <= 0 || clock_getcpuclockid(process->pid, &clock) != 0 || clock_gettime(clock, &used) != 0;
+    uint64_t clock_ms = by_wall ? now_ms / BOUNDS_WORKER_WALL_FACTOR
+                                : (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
+    if (by_wall != watch->by_wall)
+        watch->clock_ms = watch->slice_ms = clock_ms;
+    watch->by_wall = by_wall;
+    return clock_ms;
 }
 
 /* Adds the time since the last look to the call that computes. worker_pulse() ends the one that used up its share. */
@@ -46,7 +53,8 @@ static void charge(struct worker *worker, uint64_t running, uint64_t clock_ms)
 
 /* A taken-over process computes for itself and says on the page that it rests. Nobody computes without being told
  * to: time that passes while no call of this worker is named, and nothing was sent since the look before the last,
- * adds up. A twentieth of a processor is forgiven, for what a busy machine does late. */
+ * adds up. A twentieth of a processor is forgiven, for what a busy machine does late. The clock on the wall proves
+ * nothing here: it goes on while a process waits. */
 static void suspect(struct worker *worker, uint64_t running, uint64_t now_ms, uint64_t clock_ms)
 {
     struct process *process = worker->process;
@@ -55,7 +63,7 @@ static void suspect(struct worker *worker, uint64_t running, uint64_t now_ms, ui
     bool named = call && call->worker == worker;
     bool told = process->told != watch->told_before;
     uint64_t forgiven = (now_ms - watch->look_ms) / BOUNDS_WORKER_SECRET_SHARE;
-    if (worker->ready && !named && !watch->named && !told && watch->look_ms != 0)
+    if (worker->ready && !named && !watch->named && !told && watch->look_ms != 0 && !watch->by_wall)
         watch->secret_ms += clock_ms - watch->clock_ms;
     watch->secret_ms -= watch->secret_ms < forgiven ? watch->secret_ms : forgiven;
     watch->told_before = watch->told;

@@ -22,6 +22,7 @@ struct watch {
     uint64_t secret_ms;        /* processor time that nothing we sent explains */
     uint64_t slice_ms;         /* the process's clock when that slice was first seen */
     uint64_t clock_ms;         /* the process's clock then */
+    bool by_wall;              /* that was the clock on the wall, because the process's own could not be read */
 };
 
 /* The visitor is gone: a handler that computes stops at its next instruction. */

@@ -217,13 +217,14 @@ static bool wake(struct worker *worker)
     return true;
 }
 
-/* Starts what may start. */
+/* Starts what may start. What the process has not read yet is memory of ours, so the rest stays in the queue, where it
+ * can still be cancelled for nothing; the pulse tries again. */
 static void pump(struct worker *worker)
 {
     struct call *call;
     if (worker->queue.waiting == 0 || !wake(worker))
         return;
-    while ((call = queue_next(&worker->queue)) != NULL) {
+    while (report_has_room(worker) && (call = queue_next(&worker->queue)) != NULL) {
         worker->ranks_changed = worker->queue.waiting > 0;
         report_start(worker, call);
     }
@@ -262,16 +263,26 @@ static void retire_call(struct worker *worker, struct call *call)
     relay_forget_call(&worker->relay, call->stream);
     queue_leave(&worker->queue, call);
     worker->ranks_changed = worker->queue.waiting > 0;
+    worker->emptied_ms = clock_now_ms();
     if (call->transcript.length > 0)
         call_keep(&calls->table, call, clock_now_ms());
     else
         call_free(&calls->table, call);
 }
 
-/* Nothing left to do: rest, or go (then it is freed). A cancelled handler that still computes stays under watch. */
+/* A cancelled handler may compute on: it stays under the close watch of a busy worker as long as the friendly end and
+ * the kill may take. Not longer, because the process itself says that it computes: one that always says so would never
+ * be put to sleep. */
+static bool computes_on(const struct worker *worker)
+{
+    uint64_t most_ms = worker->budget.slice_ms + BOUNDS_WORKER_KILL_GRACE_MS + BOUNDS_PULSE_MS;
+    return worker->process && watch_running(worker->process) != 0 && clock_now_ms() - worker->emptied_ms < most_ms;
+}
+
+/* Nothing left to do: rest, or go (then it is freed). */
 static void settle(struct worker *worker)
 {
-    bool computes = worker->process && watch_running(worker->process) != 0;
+    bool computes = computes_on(worker);
     if (worker->queue.waiting + worker->queue.running > 0 || (computes && !worker->draining))
         return;
     list_remove(&worker->in_busy);

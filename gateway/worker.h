@@ -39,6 +39,7 @@ struct worker {
     uint32_t failures;           /* processes that ended one after the other without finishing a call */
     uint64_t retry_ms, blocked_ms; /* no new process before; none could be started since (0: it can) */
     uint64_t idle_since_ms, ranked_ms;
+    uint64_t emptied_ms;         /* when its last call left the books */
     struct list in_every, in_idle, in_busy;
 };
 

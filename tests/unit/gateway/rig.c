@@ -95,6 +95,8 @@ static void on_store_message(void *context, struct message_in *message)
         take_identify(rig, &identify);
     else if (message->type == MESSAGE_store_connect)
         assert_int_equal(http_server_adopt(rig->pages, fd_steal(&message->fds[0])), 0);
+    else if (rig->other)
+        rig->other(rig->other_context, message);
 }
 
 /* Says what arrived: method, target, then the fields, a line each; "/file…" answers as with an uploaded file. */

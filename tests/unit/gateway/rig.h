@@ -34,6 +34,8 @@ struct rig {
     int client;
     struct buffer answer;                /* what the last request got */
     bool closed, timed_out, silent;      /* silent: the store says nothing */
+    void (*other)(void *context, struct message_in *message); /* what else the store is told; or NULL */
+    void *other_context;
     unsigned lookups, opens, identifies, forwarded;
 };
 

@@ -118,12 +118,42 @@ static void test_watchers(void **state)
     call_table_release(&table);
 }
 
+/* What waiting calls hold is counted once and given back once, on whatever way they leave. */
+static void test_waiting_bytes_are_counted(void **state)
+{
+    struct call_table table;
+    struct buffer data = BUFFER_EMPTY, request = BUFFER_EMPTY;
+    (void)state;
+    call_table_init(&table);
+    struct call *calls[4];
+    for (int i = 0; i < 4; i++) {
+        calls[i] = call_new(&table, CALL_ON_READERS);
+        buffer_reserve(&data, BOUNDS_CALLS_WAITING_BYTES / 4);
+        buffer_string(&data, "[]");
+        assert_false(call_table_is_full(&table));
+        call_give_input(&table, calls[i], &data, &request);
+        assert_null(data.data);
+    }
+    assert_true(call_table_is_full(&table));
+    call_drop_input(&table, calls[0]); /* its handler began */
+    assert_false(call_table_is_full(&table));
+    call_free(&table, calls[0]);
+    call_free(&table, calls[1]);
+    call_move(calls[2], CALL_CANCELLED);
+    buffer_string(&calls[2]->transcript, "x");
+    call_keep(&table, calls[2], 0);
+    call_expire(&table, BOUNDS_RESULT_KEEP_MS);
+    call_free(&table, calls[3]);
+    assert_int_equal(table.waiting_bytes, 0);
+    call_table_release(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ids_are_found),  cmocka_unit_test(test_only_the_diagrams_moves),
         cmocka_unit_test(test_results_expire), cmocka_unit_test(test_oldest_leaves_when_crowded),
-        cmocka_unit_test(test_watchers),
+        cmocka_unit_test(test_watchers),       cmocka_unit_test(test_waiting_bytes_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

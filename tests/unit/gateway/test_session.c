@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ struct world {
     struct session_table table;
     struct call_table calls;
     struct buffer seen;
-    bool slow;
+    bool slow, deaf;             /* deaf: nobody takes values */
 };
 
 static int world_write(void *context, uint64_t stream, struct text frames)
@@ -58,12 +59,13 @@ static void world_flush(void *context, struct session *session)
     (void)session;
 }
 
-static void world_save(void *context, struct session *session)
+static bool world_save(void *context, struct session *session)
 {
     struct world *world = context;
     buffer_format(&world->seen, "save %s ", session->name);
     session_write_state(session, &world->seen);
-    buffer_byte(&world->seen, '\n');
+    buffer_string(&world->seen, world->deaf ? " lost\n" : "\n");
+    return !world->deaf;
 }
 
 static const struct session_actions world_actions = {
@@ -359,6 +361,47 @@ static void test_unsaved_values_are_saved_at_the_end(void **state)
     expect_seen(world, "save s {\"1\":2}\n");
 }
 
+/* The store restarts: what it did not take is offered again until it does. */
+static void test_values_wait_for_the_store(void **state)
+{
+    struct world *world = *state;
+    struct session *session = session_need(&world->table, 7, TEXT("s"));
+    session_pin(session);
+    session_set_state(session, 3, TEXT("1"), 0);
+    world->deaf = true;
+    session_tick(&world->table, BOUNDS_STATE_WRITE_MS);
+    expect_seen(world, "save s {\"3\":1} lost\n");
+    assert_int_equal(session_next_ms(&world->table), 2 * BOUNDS_STATE_WRITE_MS);
+    world->deaf = false;
+    session_tick(&world->table, 2 * BOUNDS_STATE_WRITE_MS - 1);
+    expect_seen(world, "");
+    session_tick(&world->table, 2 * BOUNDS_STATE_WRITE_MS);
+    expect_seen(world, "save s {\"3\":1}\n");
+    assert_int_equal(session_next_ms(&world->table), UINT64_MAX);
+    session_unpin(session, 2 * BOUNDS_STATE_WRITE_MS);
+}
+
+/* Names are free: whoever invents a hundred thousand of them pushes out the oldest remembered one, not the next visitor. */
+static void test_remembered_values_make_room(void **state)
+{
+    struct world *world = *state;
+    char name[16];
+    for (int i = 0; i < BOUNDS_SESSIONS; i++) {
+        snprintf(name, sizeof name, "s%d", i);
+        struct session *session = session_need(&world->table, 7, text_from(name));
+        session_pin(session);
+        if (i < 2)
+            session_set_state(session, 1, TEXT("5"), 0);
+    }
+    assert_null(session_need(&world->table, 7, TEXT("new"))); /* all are in use */
+    session_unpin(session_find(&world->table, 7, TEXT("s1")), 10);
+    session_unpin(session_find(&world->table, 7, TEXT("s0")), 11);
+    assert_non_null(session_need(&world->table, 7, TEXT("new")));
+    expect_seen(world, "save s1 {\"1\":5}\n");
+    assert_null(session_find(&world->table, 7, TEXT("s1")));
+    assert_non_null(session_find(&world->table, 7, TEXT("s0")));
+}
+
 #define SESSION_TEST(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 int main(void)
@@ -379,6 +422,8 @@ int main(void)
         SESSION_TEST(test_values_between_calls),
         SESSION_TEST(test_values_are_bounded_and_loaded),
         SESSION_TEST(test_unsaved_values_are_saved_at_the_end),
+        SESSION_TEST(test_values_wait_for_the_store),
+        SESSION_TEST(test_remembered_values_make_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

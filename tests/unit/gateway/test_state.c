@@ -17,13 +17,14 @@
 static const char manifest[] = "{\"functions\":[{\"id\":1,\"inputs\":[1,3,4],\"outputs\":[2,4],\"state_inputs\":[1,2],"
                                "\"state_outputs\":[1]},{\"id\":2,\"inputs\":[1],\"outputs\":[2]}]}";
 
-static void do_nothing(void *context, struct session *session)
+static bool take_all(void *context, struct session *session)
 {
     (void)context;
     (void)session;
+    return true;
 }
 
-static const struct session_actions actions = {.save = do_nothing};
+static const struct session_actions actions = {.save = take_all};
 
 struct fixture {
     struct function_table functions;
