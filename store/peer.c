@@ -383,7 +383,8 @@ static void on_model_open(struct store *store, struct message_in *in)
         result = release_find_live(&store->database, repository.id, &release);
     FD_AUTO int fd = result == 0 ? vault_open(&store->vault, text_from(release.digest)) : result;
     if (fd < 0) {
-        channel_send_model_missing(store->infer, 0, &(struct message_model_missing){open.request, positive(fd), reason});
+        struct message_model_missing missing = {open.request, positive(fd), reason};
+        channel_send_model_missing(store->infer, 0, &missing);
         return;
     }
     struct message_model_opened opened = {open.request, !repository.is_private, text_from(repository.owner),

@@ -187,11 +187,18 @@ static int libraries_init(void)
     return 0;
 }
 
+/* A build with the address sanitizer looks for leaks at its end (asan_rules in sandbox/lockdown/profile.c). */
+#ifdef VITRINE_SANITIZED_ADDRESS
+#define LEAK_CHECK , "/proc/self/task"
+#else
+#define LEAK_CHECK
+#endif
+
 /* From here on the store touches its data and nothing else of the machine, and starts no program. Before the first
  * thread: Landlock holds for the thread that asks for it and for those it makes. */
 static int lock_down(const struct store *store)
 {
-    const struct lockdown_paths paths = {.read_only = {store->settings.share, "/dev/urandom"},
+    const struct lockdown_paths paths = {.read_only = {store->settings.share, "/dev/urandom" LEAK_CHECK},
                                          .read_write = {store->settings.data, "/dev/null"}};
     BUFFER_AUTO struct buffer temporary = BUFFER_EMPTY;
     const char *trouble = NULL;
