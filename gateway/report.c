@@ -19,23 +19,18 @@
 #include "gateway/worker.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
+#include "runtime/base/random.h"
 #include "runtime/wire/channel.h"
 
 /* ---- what the process is told ---- */
 
-static int64_t manifest_integer(const struct worker *worker, const char *key, int64_t fallback)
-{
-    const struct json *manifest = &worker->release->manifest;
-    const struct json_node *node = json_get(manifest, &manifest->nodes[0], key);
-    int64_t value;
-    return node && json_integer(node, &value) ? value : fallback;
-}
-
+/* The seed is for math.random in handlers: another one at every wake. While app.lua loads, the worker uses the one of the
+ * release, or the interface might differ from the published one. A worker cannot draw its own, its sandbox has no call
+ * for it. */
 void report_begin(struct worker *worker)
 {
     struct buffer limits BUFFER_AUTO = BUFFER_EMPTY;
-    struct message_worker_begin begin = {.wall_ms = (uint64_t)clock_wall_ms(),
-                                         .seed = (uint64_t)manifest_integer(worker, "seed", 0)};
+    struct message_worker_begin begin = {.wall_ms = (uint64_t)clock_wall_ms(), .seed = random_u64()};
     buffer_format(&limits, "{\"slice_ms\":%u,\"heap_bytes\":%u}", (unsigned)worker->budget.slice_ms,
                   (unsigned)worker->budget.heap_bytes);
     begin.limits = buffer_view(&limits);

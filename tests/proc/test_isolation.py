@@ -13,6 +13,7 @@ local calls = 0
 return ui.blocks(function()
   local a, b = ui.textbox {}, ui.textbox {}
   ui.button { "Go" }:click { fn = function() calls = calls + 1; return tostring(calls) end, inputs = a, outputs = b, api_name = "count" }
+  ui.button { "Dice" }:click { fn = function() return tostring(math.random(1 << 40)) end, inputs = a, outputs = b, api_name = "dice" }
   ui.button { "Die" }:click { fn = function() local t = {} while true do t[#t + 1] = ("x"):rep(1 << 20) .. #t end end, inputs = a,
     outputs = b, api_name = "die" }
 end)
@@ -56,6 +57,10 @@ class PerVisitor(Isolation):
         self.assertEqual(status, 500)
         self.assertIn("memory", json.dumps(reply))
         self.assertEqual(self.call(session="anna2"), "2")
+
+    def test_each_process_has_its_own_luck(self):
+        """Siblings of one zygote, of one release: their random numbers must not be each other's."""
+        self.assertEqual(len({self.call("dice", session=f"luck{number}") for number in range(8)}), 8)
 
     def test_more_visitors_than_processes(self):
         """64 may be awake; the one who has rested longest makes room, and nobody is refused."""
