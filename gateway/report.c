@@ -24,9 +24,9 @@
 
 /* ---- what the process is told ---- */
 
-/* The seed is for math.random in handlers: another one at every wake. While app.lua loads, the worker uses the one of the
- * release, or the interface might differ from the published one. A worker cannot draw its own, its sandbox has no call
- * for it. */
+/* The seed is for math.random in handlers: another one at every wake. While app.lua loads, the worker uses the one of
+ * the release, or the interface might differ from the published one. A worker cannot draw its own: its sandbox has no
+ * call for it. */
 void report_begin(struct worker *worker)
 {
     struct buffer limits BUFFER_AUTO = BUFFER_EMPTY;
