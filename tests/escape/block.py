@@ -28,14 +28,14 @@ def write_demo(folder, files):
 
 
 class Block(RealRig):
-    def __init__(self, env=None, zygote=cell.HOSTILE, app=APP):
+    def __init__(self, env=None, zygote=cell.HOSTILE, app=APP, demos=2):
         self.zygote_binary = zygote
         self.bundles = []
         for mark in ({"hostile": "", "app.lua": app}, {}):
             with tempfile.TemporaryDirectory() as folder:
                 self.bundles.append(write_demo(folder, {"app.lua": APP, "README.md": "---\ntitle: t\nshow_error: true\n---\n", **mark}))
         # The gateway knows a secret; no worker may ever see it.
-        super().__init__(None, {"secret": CANARY}, {"VITRINE_SECRET": CANARY, **(env or {})}, demos=2)
+        super().__init__(None, {"secret": CANARY}, {"VITRINE_SECRET": CANARY, **(env or {})}, demos=demos)
 
     def publish(self, functions, **more):
         self.release_bytes = {self.release: self.bundles[0], self.release + RELEASES: self.bundles[1]}
@@ -80,10 +80,10 @@ class Block(RealRig):
         connection.close()
         return reply.status, data, reply.headers
 
-    def honest(self):
+    def honest(self, demo=1):
         """Milliseconds that the honest demo's answer took; it must be the right one."""
         began = time.monotonic()
-        status, body, _ = self.call("hello", 1)
+        status, body, _ = self.call("hello", demo)
         assert status == 200 and json.loads(body)["data"] == ["hello"], (status, body)
         return (time.monotonic() - began) * 1000
 
@@ -97,6 +97,20 @@ class Block(RealRig):
     def log_text(self):
         self.log.seek(0)
         return self.log.read().decode(errors="replace")
+
+
+class Town(Block):
+    """Many demos: the last is the honest one, the others have the same app.lua, a process each."""
+
+    def __init__(self, neighbours, app, env=None):
+        self.neighbours = neighbours
+        super().__init__(env, os.path.join(cell.BIN, "vitrine-worker"), app, demos=neighbours + 1)
+
+    def publish(self, functions, **more):
+        self.release_bytes = {self.release + number * RELEASES: self.bundles[number == self.neighbours] for number in range(self.neighbours + 1)}
+
+    def honest(self):
+        return super().honest(self.neighbours)
 
 
 class Beside:

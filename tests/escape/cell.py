@@ -61,14 +61,15 @@ class Cell:
     def __init__(self, binary=HOSTILE, user=None, off=(), heap_mib=0):
         ours, theirs = wire.pair()
         gateway, gateway_theirs = wire.pair()
-        self.slot, self.heap_mib, self.closed = 0, heap_mib, False
+        self.slot, self.heap_mib, self.closed, self.heard = 0, heap_mib, False, []
         self.bundle = os.memfd_create("bundle")
         os.write(self.bundle, BUNDLE)
 
         def arrange():
             os.dup2(theirs.fileno(), 3)
         off = [layer for name in off for layer in (CREDENTIALS if name == "credentials" else [name])]
-        environment = {"VITRINE_HOSTILE_OFF": ",".join(off)}
+        # A zygote is replaced after some thousand workers; here it must last, to see whether it grows.
+        environment = {"VITRINE_HOSTILE_OFF": ",".join(off), "VITRINE_LIMIT_ZYGOTE_SPAWNS": "1000000"}
         # Under another user the binary must be reachable: it is opened here and executed through its descriptor.
         self.program = os.open(binary, os.O_RDONLY)
         self.log = tempfile.TemporaryFile()
@@ -101,13 +102,16 @@ class Cell:
             prisoner.end()
 
     def message_for(self, slot, name, field):
-        """The zygote's next word of this kind about a slot."""
+        """The zygote's next word of this kind about a slot; what it says about others is kept for them."""
         while True:
+            for message in self.heard:
+                if message[0] == name and message[2]["slot"] == slot:
+                    self.heard.remove(message)
+                    return message[2][field]
             message = self.gateway.receive()
             if message is None:
                 raise AssertionError("the zygote is gone")
-            if message[0] == name and message[2]["slot"] == slot:
-                return message[2][field]
+            self.heard.append(message)
 
     def pid_of_zygote(self):
         return self.process.pid
