@@ -73,7 +73,8 @@ static _Noreturn void child_exec(const struct launcher *launcher, const struct l
 {
     char path[PLACE_PATH_BYTES];
     char *environment[128];
-    char *arguments[] = {(char *)kind->name, (char *)kind->argument, NULL};
+    /* execve() takes strings that it might write to; these are copies that the new program replaces. */
+    char *arguments[] = {strdup(kind->name), kind->argument ? strdup(kind->argument) : NULL, NULL};
     sigset_t none;
 
     sigemptyset(&none);

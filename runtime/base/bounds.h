@@ -123,6 +123,7 @@
 /* ---- worker ---- */
 #define BOUNDS_WORKER_HEAP_BYTES (64u << 20)    /* env */
 #define BOUNDS_WORKER_LOOP 10000000             /* elements that one library call may walk over */
+#define BOUNDS_WORKER_JSON_BYTES (16u << 20)    /* of one value written as JSON; no message carries more */
 #define BOUNDS_WORKER_SOURCE_BYTES (256u << 10) /* of one Lua file; the compiler cannot be stopped */
 #define BOUNDS_WORKER_SLICE_MS 1000             /* env */
 #define BOUNDS_WORKER_EVENT_CPU_MS 60000        /* env */

@@ -177,11 +177,12 @@ static bool nursery_serve(struct nursery *nursery)
     if (header && header->cmsg_type == SCM_RIGHTS)
         memcpy(&fd, CMSG_DATA(header), sizeof fd);
     if (request.operation == NURSERY_SPAWN && fd >= 0)
-        nursery_fork(nursery, request.id, fd);
+        nursery_fork(nursery, request.id, fd_steal(&fd));
     else if (request.operation == NURSERY_KILL)
         nursery_kill_child(nursery, request.id);
     else if (request.operation == NURSERY_CANCEL)
         nursery_interrupt(nursery, request.id, request.job);
+    fd_close(&fd); /* it came with a request that takes none */
     return true;
 }
 

@@ -65,11 +65,13 @@ static int core_lua_raise(lua_State *lua)
 
 /* -- requests: one row per kind; each packs its message from the Lua arguments 2… -- */
 
-/* Longer than the bound becomes the bound: the event is over before that anyway. */
+/* Longer than the bound becomes the bound: the event is over before that anyway. Less than nothing is a pause. */
 static int core_sleep(lua_State *lua, struct channel *channel, uint64_t stream, uint32_t call)
 {
     lua_Number seconds = luaL_checknumber(lua, 2);
     lua_Number ms = seconds * 1000 > BOUNDS_WORKER_SLEEP_MS ? BOUNDS_WORKER_SLEEP_MS : seconds * 1000;
+    if (!(ms > 0)) /* also what is no number: it has no place in a whole one */
+        ms = 0;
     return channel_send_call_sleep(channel, stream, &(struct message_call_sleep){call, (uint32_t)ms});
 }
 
@@ -125,8 +127,8 @@ static int core_call(lua_State *lua)
     struct event *event = core_event(lua);
     struct worker *worker = event->worker;
 
-    if (!lua_isyieldable(lua))
-        return coro_wait(lua, 0); /* raises before anything was sent */
+    if (!coro_can_wait(lua))
+        return coro_wait(lua, 0); /* raises before anything was sent: an answer that nobody awaits would wake the next wait */
     uint32_t call = ++worker->next_call ? worker->next_call : ++worker->next_call;
     for (size_t i = 0; i < MEMORY_COUNT(kinds); i++) {
         if (strcmp(kind, kinds[i].name) != 0)
@@ -158,7 +160,7 @@ static int core_told(lua_State *lua, struct event *event, struct text text)
  * page misses a toast or a step of progress, and the bound holds. */
 static bool core_may_tell(lua_State *lua, const struct event *event, struct text text)
 {
-    return lua_isyieldable(lua) || event->credit > (int64_t)text.length + BOUNDS_CREDIT_FRAME_BYTES;
+    return coro_can_wait(lua) || event->credit > (int64_t)text.length + BOUNDS_CREDIT_FRAME_BYTES;
 }
 
 /* Flushed at once: a partial result is worth something now. */
@@ -190,8 +192,7 @@ static int core_emit(lua_State *lua)
     return core_told(lua, event, json);
 }
 
-/* What run.lua keeps for the running event; nil while app.lua loads. */
-/* What the kit keeps about the running event: state and request. */
+/* What the kit keeps about the running event, state and request; nil while app.lua loads. */
 static int core_context(lua_State *lua)
 {
     if (!core_worker || !core_worker->running)
@@ -254,8 +255,7 @@ static int core_can_yield(lua_State *lua)
     return 1;
 }
 
-/* Generated entries are ours, not the repository's. */
-/* nil for what is no file of the repository. */
+/* nil for what is no file of the repository: generated entries are ours. */
 static int core_release_size(lua_State *lua)
 {
     const struct bundle *bundle = state_of(lua)->demo.bundle;

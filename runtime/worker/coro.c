@@ -9,6 +9,9 @@
 
 static char coro_sentinel; /* its address is the mark */
 static lua_State *coro_current;
+/* Some resume() between the event and what runs now stands where Lua cannot yield. lua_isyieldable() does not tell: it
+ * knows only the innermost coroutine. */
+static bool coro_blocked;
 
 lua_State *coro_running(void)
 {
@@ -18,6 +21,12 @@ lua_State *coro_running(void)
 void coro_set_running(lua_State *lua)
 {
     coro_current = lua;
+    coro_blocked = false;
+}
+
+bool coro_can_wait(lua_State *lua)
+{
+    return lua_isyieldable(lua) && !coro_blocked;
 }
 
 bool coro_is_wait(lua_State *lua, int count)
@@ -36,7 +45,7 @@ int coro_wait(lua_State *lua, int count)
 {
     if (state_of(lua)->demo.loading)
         return luaL_error(lua, "models, files and waits work in a handler, not while app.lua loads");
-    if (!lua_isyieldable(lua))
+    if (!coro_can_wait(lua))
         return luaL_error(lua,
                           "cannot wait here: Lua cannot suspend a sort comparator, a gsub callback or a finalizer");
     lua_pushlightuserdata(lua, &coro_sentinel);
@@ -46,8 +55,7 @@ int coro_wait(lua_State *lua, int count)
 
 static int coro_step(lua_State *lua, lua_State *co, int arguments, bool wrap);
 
-/* Back from a wait below resume(): what the event loop pushed goes on into the inner coroutine. */
-/* The host's answer came: it goes into the coroutine that asked, which goes on. */
+/* The host's answer came: what the event loop pushed goes on into the coroutine that asked. */
 static int coro_continue_resume(lua_State *lua, int status, lua_KContext base)
 {
     (void)status;
@@ -74,7 +82,9 @@ static int coro_fail_wrap(lua_State *lua, lua_State *co)
     return lua_error(lua);
 }
 
-/* Resumes `co` with `arguments` values on its stack, and follows its waits. */
+/* Resumes `co` with `arguments` values on its stack, and follows its waits. lua_resume() catches every error, so what is
+ * noted about the inner coroutine is always taken back. A wait that comes out of it can be passed on: coro_wait() has
+ * refused those that could not. */
 static int coro_step(lua_State *lua, lua_State *co, int arguments, bool wrap)
 {
     int count = 0;
@@ -82,13 +92,13 @@ static int coro_step(lua_State *lua, lua_State *co, int arguments, bool wrap)
     if (!lua_checkstack(co, arguments))
         return luaL_error(lua, "too many arguments to resume");
     lua_State *outer = coro_current;
+    bool outer_blocked = coro_blocked;
     coro_current = co;
+    coro_blocked = outer_blocked || !lua_isyieldable(lua);
     int status = lua_resume(co, lua, arguments, &count);
     coro_current = outer;
+    coro_blocked = outer_blocked;
     if (status == LUA_YIELD && coro_is_wait(co, count)) {
-        if (!lua_isyieldable(lua))
-            return luaL_error(lua,
-                              "cannot wait here: Lua cannot suspend a sort comparator, a gsub callback or a finalizer");
         luaL_checkstack(lua, count, "too many results");
         int base = lua_gettop(lua);
         lua_xmove(co, lua, count);
@@ -108,8 +118,7 @@ static int coro_step(lua_State *lua, lua_State *co, int arguments, bool wrap)
     return count + (wrap ? 0 : 1);
 }
 
-/* As auxstatus() of the reference would say, from public calls. */
-/* As Lua's own library decides it: over, or failed. */
+/* Over, or failed: as auxstatus() of Lua's own library decides it, from public calls. */
 static bool coro_is_dead(lua_State *co)
 {
     lua_Debug frame;
@@ -118,8 +127,7 @@ static bool coro_is_dead(lua_State *co)
            (status == LUA_OK && lua_getstack(co, 0, &frame) == 0 && lua_gettop(co) == 0);
 }
 
-/* The reference's own words: authors know them. */
-/* Its words are Lua's own, so that code which looks for them finds them. */
+/* The words are Lua's own, so that code which looks for them finds them. NULL: it can be resumed. */
 static const char *coro_refusal(lua_State *lua, lua_State *co)
 {
     lua_Debug frame;

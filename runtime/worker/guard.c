@@ -94,13 +94,15 @@ static int guard_tostring(lua_State *lua)
 }
 
 /* %p would print an address, and so would %s of a value without a text of its own: such arguments become what tostring
- * says before the format is filled in. Conversions are counted as the library counts them, one argument each. */
+ * says before the format is filled in. Conversions are counted as the library counts them, one argument each, and to the
+ * end of the string: a NUL does not end it. */
 static int guard_format(lua_State *lua)
 {
-    const char *format = luaL_checkstring(lua, 1);
+    size_t length;
+    const char *format = luaL_checklstring(lua, 1, &length), *end = format + length;
     int argument = 1, last = lua_gettop(lua);
 
-    for (const char *at = strchr(format, '%'); at; at = strchr(at, '%')) {
+    for (const char *at = format; (at = memchr(at, '%', (size_t)(end - at)));) {
         at += 1 + strspn(at + 1, "-+ #0123456789.");
         if (*at == 'p')
             return luaL_error(lua, "string.format: %%p does not exist here");
@@ -111,8 +113,7 @@ static int guard_format(lua_State *lua)
             lua_call(lua, 1, 1);
             lua_replace(lua, argument);
         }
-        if (*at)
-            at++;
+        at += at < end;
     }
     return guard_call(lua);
 }

@@ -167,6 +167,12 @@ static int modules_read_line(lua_State *lua, struct modules_file *file, bool kee
     return 1;
 }
 
+/* Is the byte one of the set? A NUL is in none, although strchr() finds the end of every string. */
+static bool modules_is_one_of(const char *set, char byte)
+{
+    return byte != '\0' && strchr(set, byte) != NULL;
+}
+
 /* Takes what could belong to a number; Lua decides whether it is one. */
 static int modules_read_number(lua_State *lua, struct modules_file *file)
 {
@@ -174,10 +180,10 @@ static int modules_read_number(lua_State *lua, struct modules_file *file)
     struct text rest = text_skip(file->contents, file->position);
     size_t start = 0, length = 0;
 
-    while (start < rest.length && strchr(" \t\r\n", rest.data[start]))
+    while (start < rest.length && modules_is_one_of(" \t\r\n", rest.data[start]))
         start++;
     while (start + length < rest.length && length < sizeof digits - 1 &&
-           strchr("+-.0123456789abcdefABCDEFxX", rest.data[start + length])) {
+           modules_is_one_of("+-.0123456789abcdefABCDEFxX", rest.data[start + length])) {
         digits[length] = rest.data[start + length];
         length++;
     }
@@ -394,6 +400,16 @@ static int modules_difftime(lua_State *lua)
 
 /* -- print and debug.traceback -- */
 
+/* The global is read raw: a demo that took it away, and watches its globals, must not raise an error past the line's
+ * memory. Nothing in here raises. */
+static void modules_push_tostring(lua_State *lua)
+{
+    lua_pushglobaltable(lua);
+    lua_pushliteral(lua, "tostring");
+    lua_rawget(lua, -2);
+    lua_remove(lua, -2);
+}
+
 /* An error in a __tostring is not the print's: the line says so and goes on. */
 static int modules_print(lua_State *lua)
 {
@@ -403,13 +419,13 @@ static int modules_print(lua_State *lua)
 
     for (int i = 1; i <= count; i++) {
         size_t length;
-        lua_getglobal(lua, "tostring");
+        modules_push_tostring(lua);
         lua_pushvalue(lua, i);
+        buffer_string(&line, i > 1 ? "\t" : "");
         if (lua_pcall(lua, 1, 1, 0) != LUA_OK || !lua_isstring(lua, -1)) {
             buffer_string(&line, "(error in __tostring)");
         } else {
             const char *text = lua_tolstring(lua, -1, &length);
-            buffer_string(&line, i > 1 ? "\t" : "");
             buffer_append(&line, text, length > BOUNDS_LOG_LINE_BYTES ? BOUNDS_LOG_LINE_BYTES : length);
         }
         lua_settop(lua, count);

@@ -118,24 +118,24 @@ static int codec_jpeg_decode(struct text file, struct picture_raw *ret_raw)
     return pixels ? 0 : ERROR_LIMIT;
 }
 
-static int codec_jpeg_encode(const struct picture *picture, struct buffer *out)
+/* What the library writes to lives in the caller's frame: only the locals of the function that calls setjmp() lose their
+ * values in a jump, so the caller can free whatever there is, however this ends. `row` is a row's room: the library
+ * takes rows that it might write to, and the picture is not ours to lend for that. */
+static int codec_jpeg_write(const struct picture *picture, uint8_t *row, unsigned char **ret_bytes,
+                            unsigned long *ret_size)
 {
     struct jpeg_compress_struct jpeg;
     struct codec_jpeg_error error;
-    unsigned char *volatile bytes = NULL;
-    unsigned long size = 0;
+    size_t row_bytes = (size_t)picture->width * picture->channels;
 
-    if (picture->channels != 1 && picture->channels != 3)
-        return ERROR_UNSUPPORTED; /* no transparency in JPEG */
     jpeg.err = jpeg_std_error(&error.manager);
     error.manager.error_exit = codec_jpeg_fail;
     if (setjmp(error.jump)) {
         jpeg_destroy_compress(&jpeg);
-        free(bytes);
         return ERROR_INVALID;
     }
     jpeg_create_compress(&jpeg);
-    jpeg_mem_dest(&jpeg, (unsigned char **)&bytes, &size);
+    jpeg_mem_dest(&jpeg, ret_bytes, ret_size);
     jpeg.image_width = picture->width;
     jpeg.image_height = picture->height;
     jpeg.input_components = (int)picture->channels;
@@ -144,14 +144,27 @@ static int codec_jpeg_encode(const struct picture *picture, struct buffer *out)
     jpeg_set_quality(&jpeg, 90, TRUE);
     jpeg_start_compress(&jpeg, TRUE);
     while (jpeg.next_scanline < jpeg.image_height) {
-        JSAMPROW line = (JSAMPROW)picture->pixels + (size_t)jpeg.next_scanline * picture->width * picture->channels;
-        jpeg_write_scanlines(&jpeg, &line, 1);
+        memcpy(row, picture->pixels + jpeg.next_scanline * row_bytes, row_bytes);
+        jpeg_write_scanlines(&jpeg, &row, 1);
     }
     jpeg_finish_compress(&jpeg);
     jpeg_destroy_compress(&jpeg);
-    buffer_append(out, bytes, size);
-    free(bytes);
     return 0;
+}
+
+static int codec_jpeg_encode(const struct picture *picture, struct buffer *out)
+{
+    unsigned char *bytes = NULL; /* the library's malloc */
+    unsigned long size = 0;
+
+    if (picture->channels != 1 && picture->channels != 3)
+        return ERROR_UNSUPPORTED; /* no transparency in JPEG */
+    MEMORY_AUTO uint8_t *row = memory_alloc(picture->width, picture->channels);
+    int result = codec_jpeg_write(picture, row, &bytes, &size);
+    if (result == 0)
+        buffer_append(out, bytes, size);
+    free(bytes);
+    return result;
 }
 
 /* -- WebP -- */

@@ -115,7 +115,8 @@ int values_push_json(lua_State *lua, struct text text)
 struct values_writer {
     lua_State *lua;
     struct buffer *out;
-    const char *reason;
+    const char *reason; /* static; what has no JSON form */
+    size_t start;       /* what stood in `out` before */
     int depth;
     bool sorted; /* names in byte order */
 };
@@ -158,9 +159,13 @@ static int values_write_member(struct values_writer *writer, bool first)
     return values_write(writer, lua_gettop(writer->lua));
 }
 
+/* By bytes, whatever they are: a name may hold a NUL. */
 static int values_compare_names(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    const struct text *left = a, *right = b;
+    int order = memcmp(left->data, right->data, left->length < right->length ? left->length : right->length);
+
+    return order ? order : (left->length > right->length) - (left->length < right->length);
 }
 
 /* The same with sorted names: a release's documents must not depend on a process's hash seed. */
@@ -173,15 +178,15 @@ static int values_write_sorted(struct values_writer *writer, int index)
     for (; lua_next(lua, index); lua_pop(lua, 1), count++)
         if (lua_type(lua, -2) != LUA_TSTRING)
             return values_refuse(writer, "a table with both names and other keys");
-    const char **names = lua_newuserdatauv(lua, (count + 1) * sizeof *names, 0);
+    struct text *names = lua_newuserdatauv(lua, (count + 1) * sizeof *names, 0);
     count = 0;
     lua_pushnil(lua);
     for (; lua_next(lua, index); lua_pop(lua, 1))
-        names[count++] = lua_tostring(lua, -2);
+        names[count].data = lua_tolstring(lua, -2, &names[count].length), count++;
     qsort(names, count, sizeof *names, values_compare_names);
     buffer_byte(writer->out, '{');
     for (size_t i = 0; i < count; i++) {
-        lua_pushstring(lua, names[i]);
+        lua_pushlstring(lua, names[i].data, names[i].length);
         lua_pushvalue(lua, -1);
         lua_rawget(lua, index);
         int result = values_write_member(writer, i == 0);
@@ -224,6 +229,8 @@ static int values_write_table(struct values_writer *writer, int index)
 
     if (++writer->depth > BOUNDS_JSON_DEPTH || !lua_checkstack(lua, 6))
         return values_refuse(writer, "a table nested too deeply, or inside itself");
+    if (length > BOUNDS_WORKER_LOOP) /* a few elements, far apart, are enough for that */
+        return values_refuse(writer, "a list with more elements than a library call may walk over");
     if (!array && lua_getmetatable(lua, index)) {
         luaL_getmetatable(lua, VALUES_ARRAY);
         array = lua_rawequal(lua, -1, -2);
@@ -253,6 +260,9 @@ static int values_write(struct values_writer *writer, int index)
     lua_State *lua = writer->lua;
     size_t length;
 
+    /* One table held in two places of another, and so on for thirty levels, would be a text of gigabytes. */
+    if (writer->out->length - writer->start > BOUNDS_WORKER_JSON_BYTES)
+        return values_refuse(writer, "a value of more than 16 MiB");
     switch (lua_type(lua, index)) {
     case LUA_TNIL:
         buffer_string(writer->out, "null");
@@ -285,7 +295,7 @@ static int values_write(struct values_writer *writer, int index)
 /* Reads raw: no metamethod runs, so writing a demo's value never runs a demo's code. */
 int values_write_json(lua_State *lua, int index, struct buffer *out, const char **ret_reason)
 {
-    struct values_writer writer = {.lua = lua, .out = out, .sorted = state_of(lua)->sorted_json};
+    struct values_writer writer = {.lua = lua, .out = out, .start = out->length, .sorted = state_of(lua)->sorted_json};
     int top = lua_gettop(lua);
     int result = values_write(&writer, lua_absindex(lua, index));
 

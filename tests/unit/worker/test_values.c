@@ -71,6 +71,21 @@ static void what_has_no_form_is_named(void **state)
     }
 }
 
+/* Small in the heap, without end as text. */
+static void what_would_be_endless_is_refused(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"(function() local s = 'return {1,1,1,1,[5]=1' for i = 3, 62 do s = s .. ',[1<<' .. i .. ']=1' end return load(s .. '}')() end)()", "more elements than"},
+        {"(function() local t = {('x'):rep(100)} for i = 1, 30 do t = {t, t} end return t end)()", "more than 16 MiB"},
+    };
+    for (size_t i = 0; i < MEMORY_COUNT(pairs); i++) {
+        BUFFER_AUTO struct buffer out = BUFFER_EMPTY;
+        assert_null(written(pairs[i][0], &out));
+        if (!strstr(out.data, pairs[i][1]))
+            fail_msg("%s: %s", pairs[i][0], out.data);
+    }
+}
+
 static void no_metamethod_runs(void **state)
 {
     BUFFER_AUTO struct buffer out = BUFFER_EMPTY;
@@ -83,6 +98,8 @@ static void names_are_sorted_where_a_release_is_made(void **state)
     BUFFER_AUTO struct buffer out = BUFFER_EMPTY;
     host.sorted_json = true;
     assert_string_equal(written("{b = 1, a = {d = 1, c = 2}, [''] = 0, B = 3}", &out), "{\"\":0,\"B\":3,\"a\":{\"c\":2,\"d\":1},\"b\":1}");
+    buffer_clear(&out);
+    assert_string_equal(written("{['a\\0c'] = 1, ['a\\0b'] = 2, a = 3}", &out), "{\"a\":3,\"a\\u0000b\":2,\"a\\u0000c\":1}");
     host.sorted_json = false;
 }
 
@@ -155,6 +172,8 @@ static void the_same_functions_work_as_lua_says(void **state)
     assert_lua("return load(function() end)", "load takes a string here");
     assert_lua("return tostring(load(('x'):rep(300000)))", "at most 256 KiB");
     assert_lua("return string.format('%p', {})", "%p does not exist here");
+    assert_lua("return string.format('\\0%p', {})", "%p does not exist here"); /* a NUL does not end the format */
+    assert_lua("return tostring(string.format('\\0%s', {}) == '\\0table')", "true");
     assert_lua("return os.date('!%Y-%m-%d %H:%M:%S', 86399)", "1970-01-01 23:59:59");
     assert_lua("return os.date('%Q')", "is not a conversion that exists here");
     assert_lua("return tostring(os.time{year = 2000, month = 1, day = 1, hour = 0})", "946684800");
@@ -180,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lua_becomes_json),
         cmocka_unit_test(what_has_no_form_is_named),
+        cmocka_unit_test(what_would_be_endless_is_refused),
         cmocka_unit_test(no_metamethod_runs),
         cmocka_unit_test(names_are_sorted_where_a_release_is_made),
         cmocka_unit_test(json_goes_in_and_comes_out_again),
