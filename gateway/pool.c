@@ -1,5 +1,5 @@
-/* `size` counts what was asked for and not handed out yet, ready or not, so a slow zygote is not asked twice. It falls
- * in two places only: pool_take() and pool_lose(), and `process->pooled` makes sure that each process passes one of them
+/* `size` counts what was asked for and not handed out yet, ready or not, so a slow zygote is not asked twice. It
+ * falls in two places only, pool_take() and pool_lose(), and `process->pooled` makes each process pass one of them,
  * once. A process that ends before it was ever ready means that this machine cannot lock one at the moment; the wait
  * doubles then, or the log would fill with thousands of attempts a minute. */
 #include "gateway/pool.h"

@@ -61,17 +61,7 @@ struct lockdown_filter {
 };
 
 /* How much of the sandbox a machine offers, best first; found by trying, never by looking. */
-#define LOCKDOWN_MODES(X)                                                                                    \
-    X(LOCKDOWN_MODE_A, "A: everything: namespaces, a user for each demo, Landlock, system-call filter")      \
-    X(LOCKDOWN_MODE_B, "B: all but users: demos share a user id; PID namespaces and Landlock part them")     \
-    X(LOCKDOWN_MODE_C, "C: no namespaces: demos see each other's process ids; Landlock and filter hold")     \
-    X(LOCKDOWN_MODE_D, "D: no Landlock or no system-call filter: no demo runs here")
-
-enum lockdown_mode {
-#define X(name, words) name,
-    LOCKDOWN_MODES(X)
-#undef X
-};
+enum lockdown_mode { LOCKDOWN_MODE_A, LOCKDOWN_MODE_B, LOCKDOWN_MODE_C, LOCKDOWN_MODE_D };
 /* What it means; begins with its letter (static storage). */
 const char *lockdown_mode_words(enum lockdown_mode mode);
 /* Tries it all out in a child process. In a mode below A `*ret_trouble` says which layer failed (static storage). */

@@ -15,9 +15,10 @@
 const char *lockdown_mode_words(enum lockdown_mode mode)
 {
     static const char *const words_of[] = {
-#define X(name, words) [name] = words,
-        LOCKDOWN_MODES(X)
-#undef X
+        [LOCKDOWN_MODE_A] = "A: everything: namespaces, a user for each demo, Landlock, system-call filter",
+        [LOCKDOWN_MODE_B] = "B: all but users: demos share a user id; PID namespaces and Landlock part them",
+        [LOCKDOWN_MODE_C] = "C: no namespaces: demos see each other's process ids; Landlock and filter hold",
+        [LOCKDOWN_MODE_D] = "D: no Landlock or no system-call filter: no demo runs here",
     };
     return words_of[mode];
 }

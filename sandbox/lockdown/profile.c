@@ -47,14 +47,13 @@ static const struct profile_rule describe_rules[] = {
 /* Memory, time, threads' life, descriptors: what any event-driven process of ours does. */
 static const struct profile_rule service_rules[] = {
     CALL(read) CALL(write) CALL(readv) CALL(writev) CALL(pread64) CALL(pwrite64) CALL(recvmsg) CALL(sendmsg)
-    CALL(recvfrom) CALL(sendto) CALL(epoll_wait) CALL(epoll_pwait) CALL(epoll_ctl) CALL(epoll_create1)
-    CALL(poll) CALL(ppoll) CALL(eventfd2) CALL(pipe2) CALL(close) CALL(shutdown) CALL(fcntl) CALL(dup)
-    CALL(dup3) CALL(lseek) CALL(fstat) CALL(newfstatat) CALL(brk) CALL(munmap) CALL(madvise) CALL(mremap)
-    CALL(clock_gettime) CALL(clock_getres) CALL(timerfd_settime) CALL(clock_nanosleep) CALL(nanosleep)
-    CALL(gettimeofday) CALL(getrandom) CALL(getpid) CALL(gettid) CALL(futex) CALL(sched_yield)
-    CALL(rt_sigaction) CALL(rt_sigprocmask) CALL(rt_sigreturn) CALL(restart_syscall) CALL(sigaltstack)
-    CALL(tgkill) CALL(exit) CALL(exit_group) CALL(getrusage) CALL(set_robust_list) CALL(rseq) CALL(socketpair)
-    CALL(getsockopt)
+    CALL(recvfrom) CALL(sendto) CALL(epoll_wait) CALL(epoll_pwait) CALL(epoll_ctl) CALL(epoll_create1) CALL(poll)
+    CALL(ppoll) CALL(eventfd2) CALL(pipe2) CALL(close) CALL(shutdown) CALL(fcntl) CALL(dup) CALL(dup3) CALL(lseek)
+    CALL(fstat) CALL(newfstatat) CALL(brk) CALL(munmap) CALL(madvise) CALL(mremap) CALL(clock_gettime)
+    CALL(clock_getres) CALL(timerfd_settime) CALL(clock_nanosleep) CALL(nanosleep) CALL(gettimeofday) CALL(getrandom)
+    CALL(getpid) CALL(gettid) CALL(futex) CALL(sched_yield) CALL(rt_sigaction) CALL(rt_sigprocmask) CALL(rt_sigreturn)
+    CALL(restart_syscall) CALL(sigaltstack) CALL(tgkill) CALL(exit) CALL(exit_group) CALL(getrusage)
+    CALL(set_robust_list) CALL(rseq) CALL(socketpair) CALL(getsockopt)
     {.call = "ioctl", .arguments = {ARG_EQUAL(1, FIONREAD_REQUEST)}},
     {.call = "mmap", .arguments = {WRITABLE_ONLY(2)}},
     {.call = "mprotect", .arguments = {WRITABLE_ONLY(2)}},
@@ -71,13 +70,13 @@ static const struct profile_rule gateway_rules[] = {
 /* The store opens files, but only where Landlock lets it. */
 static const struct profile_rule store_rules[] = {
     CALL(clone3) CALL(accept4) CALL(setsockopt) CALL(getsockname) CALL(getpeername) CALL(bind) CALL(listen) CALL(chmod)
-    CALL(fchmod) CALL(fchmodat) CALL(umask) CALL(open) CALL(openat) CALL(openat2) CALL(stat) CALL(lstat)
-    CALL(statx) CALL(access) CALL(faccessat) CALL(faccessat2) CALL(readlink) CALL(readlinkat) CALL(mkdir)
-    CALL(mkdirat) CALL(rmdir) CALL(unlink) CALL(unlinkat) CALL(rename) CALL(renameat) CALL(renameat2) CALL(link)
-    CALL(linkat) CALL(symlink) CALL(ftruncate) CALL(fallocate) CALL(fsync) CALL(fdatasync) CALL(flock)
-    CALL(getdents64) CALL(getcwd) CALL(statfs) CALL(fstatfs) CALL(utimensat) CALL(getuid) CALL(geteuid)
-    CALL(getgid) CALL(getegid) CALL(fchown) CALL(uname) CALL(sysinfo) CALL(sched_getaffinity)
-    CALL(copy_file_range) CALL(sendfile) CALL(memfd_create) CALL(fadvise64) CALL(getppid)
+    CALL(fchmod) CALL(fchmodat) CALL(umask) CALL(open) CALL(openat) CALL(openat2) CALL(stat) CALL(lstat) CALL(statx)
+    CALL(access) CALL(faccessat) CALL(faccessat2) CALL(readlink) CALL(readlinkat) CALL(mkdir) CALL(mkdirat) CALL(rmdir)
+    CALL(unlink) CALL(unlinkat) CALL(rename) CALL(renameat) CALL(renameat2) CALL(link) CALL(linkat) CALL(symlink)
+    CALL(ftruncate) CALL(fallocate) CALL(fsync) CALL(fdatasync) CALL(flock) CALL(getdents64) CALL(getcwd) CALL(statfs)
+    CALL(fstatfs) CALL(utimensat) CALL(getuid) CALL(geteuid) CALL(getgid) CALL(getegid) CALL(fchown) CALL(uname)
+    CALL(sysinfo) CALL(sched_getaffinity) CALL(copy_file_range) CALL(sendfile) CALL(memfd_create) CALL(fadvise64)
+    CALL(getppid)
     {.call = "socket", .arguments = {ARG_EQUAL(0, FAMILY_UNIX)}},
     {.call = "clone", .arguments = {ARG_WITHOUT(0, NEW_NAMESPACES)}}, /* and clone3: threads of its job pools */
     {0},
@@ -86,8 +85,8 @@ static const struct profile_rule store_rules[] = {
 /* ONNX Runtime: threads, and look-ups in /proc and /sys that fail in Landlock and must not kill. */
 static const struct profile_rule model_rules[] = {
     CALL(clone3) CALL(sched_getaffinity) CALL(sched_setaffinity) CALL(sched_getparam) CALL(sched_getscheduler)
-    CALL(getcpu) CALL(sysinfo) CALL(uname) CALL(access) CALL(faccessat) CALL(readlink) CALL(readlinkat)
-    CALL(stat) CALL(prctl) CALL(setitimer) CALL(getuid) CALL(geteuid) CALL(getdents64)
+    CALL(getcpu) CALL(sysinfo) CALL(uname) CALL(access) CALL(faccessat) CALL(readlink) CALL(readlinkat) CALL(stat)
+    CALL(prctl) CALL(setitimer) CALL(getuid) CALL(geteuid) CALL(getdents64)
     {0},
 };
 static const struct profile_rule infer_child_rules[] = {
@@ -110,9 +109,8 @@ static const struct profile_rule infer_rules[] = {
 /* A worker walks through its lock-down under the zygote's filter: every one of the nine steps is in here. */
 static const struct profile_rule zygote_rules[] = {
     CALL(clone3) CALL(wait4) CALL(waitid) CALL(pidfd_send_signal) CALL(close_range) CALL(dup2) CALL(prlimit64)
-    CALL(setrlimit) CALL(setpriority) CALL(prctl) CALL(setgroups) CALL(setresgid) CALL(setresuid)
-    CALL(getresuid) CALL(getresgid) CALL(capget) CALL(capset) CALL(landlock_restrict_self) CALL(seccomp)
-    CALL(setitimer) CALL(getppid)
+    CALL(setrlimit) CALL(setpriority) CALL(prctl) CALL(setgroups) CALL(setresgid) CALL(setresuid) CALL(getresuid)
+    CALL(getresgid) CALL(capget) CALL(capset) CALL(landlock_restrict_self) CALL(seccomp) CALL(setitimer) CALL(getppid)
     {0},
 };
 
@@ -128,8 +126,8 @@ static const struct profile_rule git_refused[] = {
     {0},
 };
 
-/* Builds with the address sanitizer look for leaks at a process's end: a thread that is none of ours stops the others and
- * reads their registers. No other build has this row (tests/proc/test_lockdown.py). */
+/* Builds with the address sanitizer look for leaks at a process's end: a thread that is none of ours stops the others
+ * and reads their registers. No other build has this row (tests/proc/test_lockdown.py). */
 #ifdef VITRINE_SANITIZED_ADDRESS
 static const struct profile_rule asan_rules[] = {
     CALL(ptrace) CALL(wait4) CALL(prctl) CALL(getdents)
