@@ -8,6 +8,10 @@
  * visit asks again, and a demo that is awake is asked for at once, so that its worker is replaced now and
  * not at the next visit.
  *
+ * Stale ends when the release is mapped, not when its name is known: between the two an old one would still be
+ * found. What changes while a bundle is opened makes the lookup begin anew, so that nobody who asks behind
+ * demo_changed gets what was live before it.
+ *
  * While the store is away stale answers are better than none. When it comes back everything is stale,
  * because it may have changed its mind while nobody listened. */
 #include "gateway/demo.h"
@@ -44,6 +48,7 @@ struct demo_lookup {
     struct demo *demo;        /* held; known once the first answer came */
     uint64_t release_id;      /* what is being opened */
     bool is_preview;
+    uint32_t changes;         /* demo->changes when the first answer came */
     char *commit, *digest;    /* owned: of the release that is being opened */
 };
 
@@ -223,7 +228,6 @@ static struct demo *take_demo(struct demo_table *table, const struct message_dem
     replace(&demo->owner, text_copy(found->owner));
     replace(&demo->name, text_copy(found->name));
     read_settings(table, demo, found->settings);
-    demo->is_stale = false;
     return demo;
 }
 
@@ -326,21 +330,51 @@ static void set_live(struct demo_table *table, struct demo *demo, struct release
     release_drop(before);
 }
 
-/* The release is mapped: it becomes the demo's live one unless it is a preview. */
-static void take_release(struct demo_lookup *lookup, struct release *release)
-{
-    struct demo_table *table = lookup->table;
-    if (!lookup->is_preview)
-        set_live(table, lookup->demo, release);
-    finish_lookup(lookup, 0, release);
-    unmap_oldest(table);
-    forget_old(table);
-}
-
 static void ask(struct demo_lookup *lookup)
 {
     lookup->request = gateway_next_request(lookup->table->gateway);
     map_set_u64(&lookup->table->requests, lookup->request, lookup);
+}
+
+static void ask_which(struct demo_lookup *lookup, uint8_t by, struct text name)
+{
+    ask(lookup);
+    channel_send_demo_lookup(lookup->table->gateway->store, 0,
+                             &(struct message_demo_lookup){lookup->request, by, name});
+}
+
+/* The demo changed while its bundle was on the way: whoever waits may have asked after that. */
+static void ask_again(struct demo_lookup *lookup)
+{
+    map_remove_u64(&lookup->table->requests, lookup->request);
+    demo_drop(MEMORY_STEAL(lookup->demo));
+    replace(&lookup->commit, NULL);
+    replace(&lookup->digest, NULL);
+    ask_which(lookup, (uint8_t)(lookup->key[0] - '0'), text_from(lookup->key + 1));
+}
+
+/* What this lookup says of the live release is still true. */
+static bool is_current(const struct demo_lookup *lookup)
+{
+    return !lookup->is_preview && lookup->changes == lookup->demo->changes;
+}
+
+/* The release is mapped: it becomes the demo's live one unless it is a preview. A refresh that was overtaken by
+ * another change just ends, because that change began a refresh of its own. */
+static void take_release(struct demo_lookup *lookup, struct release *release)
+{
+    struct demo_table *table = lookup->table;
+    if (!lookup->is_preview && !is_current(lookup) && lookup->key) {
+        ask_again(lookup);
+        return;
+    }
+    if (is_current(lookup)) {
+        lookup->demo->is_stale = false;
+        set_live(table, lookup->demo, release);
+    }
+    finish_lookup(lookup, 0, release);
+    unmap_oldest(table);
+    forget_old(table);
 }
 
 /* A release that is mapped already (for another address, or a call) needs no second descriptor. */
@@ -392,6 +426,7 @@ static void take_found(struct demo_lookup *lookup, const struct message_demo_fou
     }
     lookup->demo = demo_hold(take_demo(table, found));
     lookup->demo->is_deleted = false;
+    lookup->changes = lookup->demo->changes;
     if (lookup->key)
         remember_key(lookup, found->release_id);
     if (!lookup->is_preview)
@@ -400,8 +435,10 @@ static void take_found(struct demo_lookup *lookup, const struct message_demo_fou
         open_release(lookup, found);
         return;
     }
-    if (!lookup->is_preview)
+    if (!lookup->is_preview) {
+        lookup->demo->is_stale = false;
         set_live(table, lookup->demo, NULL);
+    }
     finish_lookup(lookup, ERROR_NOT_FOUND, NULL);
 }
 
@@ -431,8 +468,7 @@ static struct demo_lookup *start_lookup(struct demo_table *table, uint8_t by, st
     struct demo_lookup *lookup = MEMORY_NEW(struct demo_lookup);
     lookup->table = table;
     list_init(&lookup->waiting);
-    ask(lookup);
-    channel_send_demo_lookup(table->gateway->store, 0, &(struct message_demo_lookup){lookup->request, by, name});
+    ask_which(lookup, by, name);
     return lookup;
 }
 
@@ -445,6 +481,7 @@ static void take_changed(struct demo_table *table, const struct message_demo_cha
     if (!demo)
         return;
     demo->is_stale = true;
+    demo->changes++;
     if (changed->deleted) {
         delete_demo(table, demo);
     } else if (demo->calls) {

@@ -32,6 +32,7 @@ struct demo {
     struct demo_lines *lines;    /* held; NULL before the store's first answer */
     void *calls;                 /* the call path's own */
     uint64_t used_ms;            /* for the LRU */
+    uint32_t changes;            /* demo_changed messages so far: an answer from before the last is out of date */
 };
 
 struct demo *demo_hold(struct demo *demo);

@@ -22,7 +22,11 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/memory.h"
 #include "runtime/http/client.h"
+#include "runtime/loop/loop.h"
 #include "runtime/wire/channel.h"
+
+/* Out-of-turn looks at the store's channel: each reads up to 64 packets, so one is nearly always enough. */
+enum { HEAR_TURNS = 16 };
 
 struct forward_spare {
     struct list in_idle;
@@ -330,12 +334,21 @@ static void choose_headers(struct forward_call *call, const struct http_head *he
         http_exchange_decorate(call->exchange, text_from(gateway->demo_file_headers));
 }
 
+/* What the store said on its channel before it wrote this is taken in first: whoever reads that a push or a change of
+ * settings is done finds it done here too (the store flushes the channel before it answers). */
+static void hear_store(struct gateway *gateway)
+{
+    for (int i = 0; i < HEAR_TURNS && gateway->store && loop_channel_read(gateway->store); i++) {
+    }
+}
+
 /* Lines of the answer that concern connection or policy are ours; the rest is the store's. Its body streams with the
  * length that it announced, or in chunks. */
 static void on_head(void *context, const struct http_head *head)
 {
     struct forward_call *call = context;
     struct buffer BUFFER_AUTO lines = BUFFER_EMPTY;
+    hear_store(call->forward->gateway);
     for (size_t i = 0; i < head->field_count; i++) {
         struct text name = http_head_name(head, i);
         if (stays_behind(name) || headers_is_owned(name) || is_internal(name))
@@ -354,6 +367,7 @@ static void on_head(void *context, const struct http_head *head)
 static void on_response_data(void *context, struct text data)
 {
     struct forward_call *call = context;
+    hear_store(call->forward->gateway);
     if (http_respond_write(call->exchange, data) == ERROR_AGAIN)
         http_client_pause(call->client);
 }

@@ -318,6 +318,13 @@ void store_event(struct store *store, const char *actor, const char *what, const
                  "issss", clock_wall_ms(), actor, what, object, detail);
 }
 
+/* Written at once and not at the end of the turn: the answer that says "done" leaves before that, and whoever reads it
+ * must not meet a gateway that has not heard. What the socket does not take now, or an error, is the loop's to see. */
+static void flush_gateway(struct store *store)
+{
+    channel_flush(store->gateway);
+}
+
 void store_announce(struct store *store, const struct repository *repository, bool deleted)
 {
     BUFFER_AUTO struct buffer name = BUFFER_EMPTY;
@@ -325,14 +332,18 @@ void store_announce(struct store *store, const struct repository *repository, bo
         buffer_format(&name, "%s/%s", repository->owner, repository->name);
         channel_send_model_changed(store->infer, 0, &(struct message_model_changed){buffer_view(&name)});
     }
-    if (!repository->model && store->gateway != NULL)
-        channel_send_demo_changed(store->gateway, 0, &(struct message_demo_changed){(uint64_t)repository->id, deleted});
+    if (repository->model || store->gateway == NULL)
+        return;
+    channel_send_demo_changed(store->gateway, 0, &(struct message_demo_changed){(uint64_t)repository->id, deleted});
+    flush_gateway(store);
 }
 
 void store_announce_tokens(struct store *store)
 {
-    if (store->gateway != NULL)
-        channel_send_tokens_changed(store->gateway, 0, &(struct message_tokens_changed){0});
+    if (store->gateway == NULL)
+        return;
+    channel_send_tokens_changed(store->gateway, 0, &(struct message_tokens_changed){0});
+    flush_gateway(store);
 }
 
 /* Removing a large repository takes long, so a thread does it. */

@@ -11,6 +11,7 @@
 #include "runtime/loop/loop.h"
 
 #include <event2/event.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/time.h>
@@ -140,6 +141,17 @@ static void loop_channel_readable(evutil_socket_t fd, short events, void *contex
         loop_channel_free(attached);
     else if (result < 0)
         loop_channel_close(attached, result);
+}
+
+bool loop_channel_read(struct channel *channel)
+{
+    struct loop_channel *attached = (struct loop_channel *)channel;
+    struct pollfd slot = {channel->fd, POLLIN, 0};
+
+    if (attached->busy || attached->detached || poll(&slot, 1, 0) <= 0)
+        return false;
+    loop_channel_readable(slot.fd, EV_READ, attached);
+    return true;
 }
 
 /* Waiting for room in the socket is armed only when there was none: the usual flush costs one write and nothing

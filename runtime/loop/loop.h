@@ -43,6 +43,9 @@ struct channel *loop_channel_attach(struct loop *loop, int fd, enum message_role
                                     loop_close_callback *on_close, void *context);
 /* Closes it without calling on_close. Safe inside its callbacks; NULL does nothing. */
 void loop_channel_detach(struct loop *loop, struct channel *channel);
+/* Reads what has come already, out of turn: for who must know what the peer said before something else that it said
+ * elsewhere. False when there was nothing. The channel may be gone afterwards (its on_close was called then). */
+bool loop_channel_read(struct channel *channel);
 /* While paused nothing is read: the peer that goes on sending waits in its own write. */
 void loop_channel_pause(struct channel *channel, bool paused);
 

@@ -67,6 +67,12 @@ static void take_open(struct rig *rig, const struct message_bundle_open *open)
     assert_int_equal(channel_send(rig->store, MESSAGE_bundle_opened, 0, buffer_view(&body), &fd, 1), 0);
 }
 
+void rig_open_held(struct rig *rig)
+{
+    rig->holds_opens = false;
+    take_open(rig, &rig->held_open);
+}
+
 static void take_identify(struct rig *rig, const struct message_identify *identify)
 {
     bool known = text_starts(identify->token, TEXT("hf_"));
@@ -87,6 +93,10 @@ static void on_store_message(void *context, struct message_in *message)
     struct message_identify identify;
     if (rig->silent)
         return;
+    if (rig->holds_opens && message->type == MESSAGE_bundle_open) {
+        assert_int_equal(message_bundle_open_unpack(&rig->held_open, message->body), 0);
+        return;
+    }
     if (message->type == MESSAGE_demo_lookup && message_demo_lookup_unpack(&lookup, message->body) == 0)
         take_lookup(rig, &lookup);
     else if (message->type == MESSAGE_bundle_open && message_bundle_open_unpack(&open, message->body) == 0)
@@ -237,7 +247,7 @@ const char *rig_ask(struct rig *rig, const char *bytes)
     buffer_clear(&rig->answer);
     assert_int_equal(send(rig->client, bytes, strlen(bytes), MSG_NOSIGNAL), strlen(bytes));
     loop_watch_init(&rig->loop, &watch, rig->client, false, on_answer, rig);
-    rig_turn(rig, rig->silent ? SILENCE_MS : PATIENCE_MS);
+    rig_turn(rig, rig->silent || rig->holds_opens ? SILENCE_MS : PATIENCE_MS);
     loop_watch_release(&watch);
     buffer_byte(&rig->answer, '\0');
     return rig->answer.data;

@@ -36,6 +36,8 @@ struct rig {
     bool closed, timed_out, silent;      /* silent: the store says nothing */
     void (*other)(void *context, struct message_in *message); /* what else the store is told; or NULL */
     void *other_context;
+    bool holds_opens;                    /* the store keeps what it is asked to open in held_open */
+    struct message_bundle_open held_open;
     unsigned lookups, opens, identifies, forwarded;
 };
 
@@ -48,6 +50,8 @@ void rig_publish(struct rig *rig, uint64_t id, const struct rig_file *files);
 const char *rig_ask(struct rig *rig, const char *bytes);
 /* GET of a path with Connection: close; `fields` are further finished lines. */
 const char *rig_get(struct rig *rig, const char *host, const char *path, const char *fields);
+/* Answers the question that was kept while holds_opens was set. */
+void rig_open_held(struct rig *rig);
 /* Turns the loop for that long. */
 void rig_turn(struct rig *rig, unsigned milliseconds);
 bool rig_has(const struct rig *rig, const char *part);

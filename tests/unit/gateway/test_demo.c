@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "runtime/base/memory.h"
 #include "tests/unit/gateway/rig.h"
@@ -15,12 +16,16 @@ static const struct rig_file first[] = {
 static const struct rig_file second[] = {
     {".vitrine/manifest.json", "{\"sdk\":\"static\"}"}, {"index.html", "second"}, {NULL, NULL}};
 
+static const struct rig_file third[] = {
+    {".vitrine/manifest.json", "{\"sdk\":\"static\"}"}, {"index.html", "third"}, {NULL, NULL}};
+
 static int setup(void **state)
 {
     static struct rig rig;
     rig_start(&rig);
     rig_publish(&rig, 1, first);
     rig_publish(&rig, 2, second);
+    rig_publish(&rig, 3, third);
     rig_add(&rig, &(struct rig_demo){"ann-one", "ann/one", 7, 1, NULL});
     *state = &rig;
     return 0;
@@ -72,6 +77,31 @@ static void test_change_is_seen(void **state)
     say_changed(rig, 99, false); /* of a demo that nobody asked for */
     assert_string_equal(page(rig), "second");
     assert_int_equal(rig->lookups, 2);
+}
+
+/* From demo_changed on nobody gets what was live before it, however the store's answers are spread over time. */
+static void test_change_while_a_bundle_is_opened(void **state)
+{
+    struct rig *rig = *state;
+    char answer[4096];
+    assert_string_equal(page(rig), "first");
+    rig->demos[0].release = 2;
+    say_changed(rig, 7, false);
+    rig->holds_opens = true;
+    for (int i = 0; i < 2; i++) {
+        page(rig);
+        assert_int_equal(rig_status(rig), 0); /* waits: release 2 is known, but not here */
+        assert_true(demo_by_id(&rig->gateway.demos, 7)->is_stale);
+    }
+    rig->demos[0].release = 3;
+    say_changed(rig, 7, false);
+    rig_open_held(rig); /* release 2 comes, too late */
+    rig_turn(rig, 40);
+    ssize_t count = recv(rig->client, answer, sizeof(answer), MSG_DONTWAIT);
+    assert_true(count > 5);
+    assert_memory_equal(answer + count - 5, "third", 5);
+    assert_int_equal(demo_by_id(&rig->gateway.demos, 7)->release->id, 3);
+    assert_false(demo_by_id(&rig->gateway.demos, 7)->is_stale);
 }
 
 static void test_deleted(void **state)
@@ -170,6 +200,7 @@ int main(void)
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(test_asked_once),       CASE(test_change_is_seen),
+        CASE(test_change_while_a_bundle_is_opened),
         CASE(test_deleted),          CASE(test_store_is_away),
         CASE(test_nothing_published), CASE(test_release_that_cannot_be_used),
         CASE(test_settings_are_headers), CASE(test_names_that_are_too_long),

@@ -75,6 +75,23 @@ static void test_bodies(void **state)
     assert_string_equal(rig_body(rig), "");
 }
 
+/* What the store said before it answered is known before the client reads the answer, also when the channel's turn had
+ * not come. */
+static void test_the_channel_is_heard_first(void **state)
+{
+    struct rig *rig = *state;
+    rig_get(rig, "localhost:7860", "/spaces/ann/digits/-/config", "");
+    assert_false(demo_by_id(&rig->gateway.demos, 7)->is_stale);
+    loop_channel_pause(rig->gateway.store, true);
+    channel_send_demo_changed(rig->store, 0, &(struct message_demo_changed){7, false});
+    rig_turn(rig, 20);
+    assert_false(demo_by_id(&rig->gateway.demos, 7)->is_stale);
+    rig_get(rig, "localhost:7860", "/x", "");
+    assert_int_equal(rig_status(rig), 200);
+    assert_true(demo_by_id(&rig->gateway.demos, 7)->is_stale);
+    loop_channel_pause(rig->gateway.store, false);
+}
+
 /* Announced sizes are checked before a byte of the body is asked for; only git's requests may be large. */
 static void test_sizes(void **state)
 {
@@ -134,6 +151,7 @@ int main(void)
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(test_what_the_store_reads),       CASE(test_absolute_form_becomes_a_path), CASE(test_bodies), CASE(test_sizes),
+        CASE(test_the_channel_is_heard_first),
         CASE(test_uploads_and_files_of_a_demo), CASE(test_store_that_breaks_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
