@@ -95,6 +95,22 @@ static int find_user(struct request *request, const char *name, struct account *
 
 /* -- users -- */
 
+/* Both or neither: an account that had lost its password on the way could only be mended by hand. */
+static int add_account(struct database *database, struct text name, bool admin, const char *hash,
+                       struct account *ret_account)
+{
+    int result = database_begin(database);
+    if (result != 0)
+        return result;
+    result = account_create(database, name, admin, ret_account);
+    if (result == 0 && hash != NULL)
+        result = account_password_set(database, ret_account->id, hash);
+    if (result == 0)
+        return database_commit(database);
+    database_rollback(database);
+    return result;
+}
+
 static void user_add(struct request *request, const struct json *body)
 {
     struct store *store = request->store;
@@ -110,11 +126,11 @@ static void user_add(struct request *request, const struct json *body)
         return;
     }
     /* The operator waits for this one; visitors wait a tenth of a second. */
-    if (password[0] != 0)
-        hash = account_password_hash(text_from(password));
-    int result = account_create(&store->database, text_from(name), body_flag(body, "admin"), &account);
-    if (result == 0 && hash != NULL)
-        result = account_password_set(&store->database, account.id, hash);
+    if (password[0] != 0 && (hash = account_password_hash(text_from(password))) == NULL) {
+        request_error(request, 500, NULL, "There is not enough memory to hash the password; nothing was made.");
+        return;
+    }
+    int result = add_account(&store->database, text_from(name), body_flag(body, "admin"), hash, &account);
     if (result != 0) {
         request_error(request, result == ERROR_EXISTS ? 409 : 500, NULL,
                       result == ERROR_EXISTS ? "There is an account of this name already." : error_text(result));

@@ -112,7 +112,7 @@ struct api_list {
     bool full;
 };
 
-/* Opens the bundle, so only for one repository at a time (`full`); what this server generated is no file of it. */
+/* Opens the bundle, so only where it was asked for; what this server generated is no file of it. */
 static void write_siblings(struct api_list *list, const struct repository *repository)
 {
     struct content *content;
@@ -210,12 +210,22 @@ static int64_t query_number(const struct request *request, const char *name, int
     return (int64_t)value;
 }
 
+/* Clients write true, True or 1, each as its language does. */
+static bool query_flag(const struct request *request, const char *name)
+{
+    BUFFER_AUTO struct buffer text = BUFFER_EMPTY;
+    return request_query(request, name, &text) && (text_equal_ignore_case(buffer_view(&text), TEXT("true")) ||
+                                                   text_equal(buffer_view(&text), TEXT("1")));
+}
+
 /* The page that follows, as the Hub's clients expect it. */
 static void link_next(struct request *request, const struct listing_query *query, const char *kind)
 {
     BUFFER_AUTO struct buffer line = BUFFER_EMPTY;
     buffer_format(&line, "<%s/api/%s?limit=%lld&offset=%lld", request->store->settings.site_url, kind,
                   (long long)query->limit, (long long)(query->offset + query->limit));
+    if (query_flag(request, "full"))
+        buffer_string(&line, "&full=true");
     if (query->search.length > 0) {
         buffer_string(&line, "&search=");
         encode_percent(&line, query->search, "");
@@ -234,7 +244,7 @@ static void list_repositories(struct request *request, bool model)
     BUFFER_AUTO struct buffer body = BUFFER_EMPTY;
     BUFFER_AUTO struct buffer search = BUFFER_EMPTY;
     BUFFER_AUTO struct buffer author = BUFFER_EMPTY;
-    struct api_list list = {request->store, &body, query_number(request, "full", 0) != 0};
+    struct api_list list = {request->store, &body, query_flag(request, "full")};
     request_query(request, "search", &search);
     request_query(request, "author", &author);
     struct listing_query query = {

@@ -114,6 +114,14 @@ static void pass_on(struct git_session *session, struct text data)
         session_unwatch(&session->out_watch);
 }
 
+/* What was held goes out before anything that git said later. */
+static void pass_held(struct git_session *session)
+{
+    if (session->held.length > 0)
+        pass_on(session, buffer_view(&session->held));
+    buffer_clear(&session->held);
+}
+
 /* git's stderr is for the operator and only when it failed; what the author should know goes through the hook. */
 static void log_errors(const struct git_session *session)
 {
@@ -158,8 +166,7 @@ static void session_end(struct git_session *session)
     if (session->publish != NULL)
         publish_settle(session->publish);
     session->publish = NULL;
-    if (session->held.length > 0)
-        pass_on(session, buffer_view(&session->held));
+    pass_held(session);
     struct http_exchange *exchange = session->exchange;
     if (exchange != NULL) {
         http_exchange_attach(exchange, NULL, NULL);
@@ -181,10 +188,12 @@ static void out_readable(void *context, int fd)
         return;
     }
     struct text data = {piece, (size_t)count};
-    if (session->publish != NULL && publish_is_accepted(session->publish) && session->held.length < HELD_BYTES)
+    if (session->publish != NULL && publish_is_accepted(session->publish) && session->held.length < HELD_BYTES) {
         buffer_text(&session->held, data);
-    else
-        pass_on(session, data);
+        return;
+    }
+    pass_held(session);
+    pass_on(session, data);
 }
 
 static void err_readable(void *context, int fd)
@@ -425,6 +434,10 @@ static void ask_password(struct request *request)
                       : "Authentication is needed: give your user name, and an access token as password.");
 }
 
+/* Said of a repository that is another's and of one that is not there, so that a push tells nobody which private ones
+ * there are. */
+static const char only_own[] = "You may only push to repositories of your own.";
+
 /* The first push of an owner makes the repository. */
 static int make_repository(struct request *request, struct repository *ret_repository)
 {
@@ -436,7 +449,7 @@ static int make_repository(struct request *request, struct repository *ret_repos
         name.length -= 4;
     int result = account_find(&request->store->database, request->owner, &owner);
     if (result == 0 && owner.id != request->identity.account.id && !request->identity.account.admin) {
-        reason = "You may only push to repositories of your own.";
+        reason = only_own;
         result = ERROR_FORBIDDEN;
     }
     if (result == 0) {
@@ -479,7 +492,7 @@ static int find_repository(struct request *request, bool receive, struct reposit
     if (result != 0)
         return make_repository(request, ret_repository);
     if (receive && !repository_may_write(ret_repository, account)) {
-        request_error(request, 403, NULL, "You may not push to this repository; it is another account's.");
+        request_error(request, 403, NULL, only_own);
         return ERROR_FORBIDDEN;
     }
     return 0;

@@ -1,5 +1,6 @@
 """Who may do what: every route of the store asked as a stranger, with a read token, with somebody else's write token, as the
 owner and as an administrator; what signing in promises; and that no secret is ever written down."""
+import base64
 import http.client
 import json
 import os
@@ -155,7 +156,17 @@ class Routes(AccessCase):
         self.assertEqual(self.get(f"{path}&token={self.token}")[0], 401)
         work = Work(self.box, "/spaces/ann/digits", user="ann", token=self.tokens["other"])
         work.commit(DEMO)
-        self.assertIn("it is another account's", work.push(check=False).stderr)
+        self.assertIn("You may only push to repositories of your own", work.push(check=False).stderr)
+
+    def test_a_push_does_not_tell_which_private_demos_there_are(self):
+        def answer(name):
+            token = base64.b64encode(f"x:{self.tokens['other']}".encode()).decode()
+            status, _, body = self.get(f"/spaces/ann/{name}/info/refs?service=git-receive-pack", Authorization=f"Basic {token}")
+            return status, body
+        self.box.http("POST", "/api/repos/create", {"type": "space", "name": "hidden", "private": True},
+                      {"Authorization": f"Bearer {self.token}"})
+        self.assertEqual(answer("hidden"), answer("never-was"))
+        self.assertEqual(answer("hidden")[0], 403)
 
     def test_gets_change_nothing(self):
         rows = "SELECT (SELECT count(*) FROM repositories), (SELECT count(*) FROM tokens), (SELECT group_concat(paused) FROM repositories)"

@@ -77,6 +77,15 @@ class Crash(unittest.TestCase):
         self.assertEqual((self.live(), self.head()), (self.second, self.second))
         self.assertEqual(self.rows(), [(self.first, "old"), (self.second, "live")])
 
+    def test_what_git_says_after_the_verdict_stays_in_order(self):
+        """It is held back until the release is live; more than is held goes out early, behind what was held."""
+        self.replace_hook("{hook} || exit 1\nseq -f 'line %06g.' 1 150000 >&2\n")
+        done = self.work.push()
+        said = [line.removeprefix("remote: line ").strip() for line in done.stderr.splitlines() if line.startswith("remote: line")]
+        self.assertEqual(said, [f"{number:06}." for number in range(1, 150001)])
+        self.assertIn("main -> main", done.stderr)
+        self.assertEqual((self.live(), self.head()), (self.second, self.second))
+
     def test_the_client_leaves_after_the_verdict(self):
         release = threading.Event()
         self.box.before_exit = lambda: release.wait(10)

@@ -83,6 +83,23 @@ class Cages(FaultCase):
         self.works_again()
 
 
+class Memory(FaultCase):
+    def test_an_account_is_made_with_its_password_or_not_at_all(self):
+        self.make_box(environment={"ASAN_OPTIONS": "allocator_may_return_null=1"})
+        with open(f"/proc/{self.box.process.pid}/status") as status:
+            used = next(int(line.split()[1]) << 10 for line in status if line.startswith("VmData"))
+        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        add = ("user", "add", "bob", "--password-stdin")
+        resource.prlimit(self.box.process.pid, resource.RLIMIT_DATA, (used + (32 << 20), resource.RLIM_INFINITY))
+        done = self.box.ctl(*add, data="a long password\n", check=False)
+        resource.prlimit(self.box.process.pid, resource.RLIMIT_DATA, unlimited)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("not enough memory to hash the password; nothing was made", done.stderr)
+        self.assertNotIn("bob", self.box.ctl("user", "list"))
+        self.box.ctl(*add, data="a long password\n")
+        self.assertIn("bob", self.box.ctl("user", "list"))
+
+
 class Disk(FaultCase):
     def test_a_file_may_not_grow(self):
         def limit():

@@ -240,6 +240,11 @@ class HubApi(HttpCase):
         follow = re.search(r'<http://localhost:\d+(/api/spaces[^>]*)>; rel="next"', headers["Link"])[1]
         rest = json.loads(self.get(follow)[2])
         self.assertEqual({one["id"] for one in json.loads(body) + rest}, {"ann/a1", "ann/a2", "ann/a3", "ann/digits"})
+        for full, has in (("true", True), ("True", True), ("1", True), ("false", False), ("0", False), ("", False)):
+            _, headers, body = self.get(f"/api/spaces?author=ann&search=digits&full={full}")
+            self.assertEqual("siblings" in json.loads(body)[0], has, full)
+        follow = self.get("/api/spaces?limit=1&full=True")[1]["Link"]
+        self.assertIn("&full=true", follow, "the next page is as full as this one")
         space = json.loads(self.get("/api/spaces/ann/digits/revision/main")[2])
         self.assertEqual((space["sha"], space["sdk"], space["subdomain"]), (self.commit, "lua", "ann-digits"))
         self.assertEqual(space["host"], f"http://ann-digits.localhost:{self.box.port}")
