@@ -20,6 +20,7 @@ static const struct {
     const char *name, *kind, *label;
 } stages[] = {
     {"RUNNING", "live", "Running"},
+    {"LIVE", "live", "Live"}, /* a model: whether it is loaded somewhere is the inference backend's business */
     {"SLEEPING", "asleep", "Sleeping"},
     {"PAUSED", "paused", "Paused"},
     {"NO_APP_FILE", "asleep", "Nothing published"},
@@ -61,8 +62,9 @@ static void read_running(struct stage *stage, struct store *store, const struct 
 {
     const struct store_stage *heard = map_get_u64(&store->stages, (uint64_t)repository->id);
     bool publishing = map_get_u64(&store->publishing, (uint64_t)repository->id) != NULL;
-    set_name(stage, publishing ? "RUNNING_BUILDING" : repository->paused ? "PAUSED" : "SLEEPING");
-    if (heard == NULL || repository->paused || publishing)
+    const char *resting = repository->model ? "LIVE" : "SLEEPING";
+    set_name(stage, publishing ? "RUNNING_BUILDING" : repository->paused ? "PAUSED" : resting);
+    if (heard == NULL || repository->paused || publishing || repository->model)
         return;
     set_name(stage, heard->stage);
     stage->since_ms = heard->since_ms;

@@ -65,6 +65,22 @@ static void before_the_first_release(void **state)
     expect(fixture, "BUILD_ERROR", "app.lua:1: no", false);
 }
 
+/* A model is run by the inference backend and neither sleeps nor wakes. */
+static void of_a_model(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->demo = scratch_repository(&fixture->scratch, "net", true);
+    expect(fixture, "NO_APP_FILE", "", false);
+    scratch_release(&fixture->scratch, fixture->demo.id, "2222222222222222222222222222222222222222", fixture->digest);
+    expect(fixture, "LIVE", "", true);
+    assert_string_equal(stage_kind("LIVE"), "live");
+    stage_heard(&fixture->store, fixture->demo.id, TEXT("SLEEPING"), TEXT(""));
+    expect(fixture, "LIVE", "", true);
+    map_set_u64(&fixture->store.publishing, (uint64_t)fixture->demo.id, fixture);
+    expect(fixture, "RUNNING_BUILDING", "", true);
+    map_remove_u64(&fixture->store.publishing, (uint64_t)fixture->demo.id);
+}
+
 static void with_a_release(void **state)
 {
     struct fixture *fixture = *state;
@@ -152,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(before_the_first_release, setup, teardown),
         cmocka_unit_test_setup_teardown(with_a_release, setup, teardown),
+        cmocka_unit_test_setup_teardown(of_a_model, setup, teardown),
         cmocka_unit_test(words_for_stages),
         cmocka_unit_test_setup_teardown(lists, setup, teardown),
     };
