@@ -177,13 +177,14 @@ static bool tensor_take_text(struct text *rest, uint64_t length, struct text *re
     return true;
 }
 
-/* Name, type, rank, place and shape; nothing is believed about how they fit together yet. */
+/* Name, type, rank, place and shape; nothing is believed about how they fit together yet. A name is text: it goes into
+ * sentences that people read. */
 static int tensor_read_head(struct text *rest, struct tensor *tensor)
 {
     uint64_t length, type, rank, place, zero;
 
     if (!tensor_take(rest, 4, &length) || length > TENSOR_NAME_MAX ||
-        !tensor_take_text(rest, length, &tensor->name) || !tensor_take(rest, 1, &type) ||
+        !tensor_take_text(rest, length, &tensor->name) || !text_is_utf8(tensor->name) || !tensor_take(rest, 1, &type) ||
         !tensor_take(rest, 1, &rank) || !tensor_take(rest, 1, &place) || !tensor_take(rest, 1, &zero))
         return ERROR_INVALID;
     if (tensor_type_size((unsigned)type) == 0 || rank > TENSOR_RANK_MAX || place > 1 || zero != 0)

@@ -1,7 +1,7 @@
 """Internal messages, attacked live: a gateway out of its mind speaks to the real zygote and to the real inference backend, a
 store and a gateway to the real launcher. Truncated, oversized, out of order, replayed, unsolicited, half, flooding: the one who
 breaks a rule is dropped, everybody else goes on."""
-import json
+import fcntl
 import os
 import shutil
 import signal
@@ -146,6 +146,71 @@ class GatewayToInference(unittest.TestCase):
                 status, body, _ = backend.result(backend.job("no/model", "describe"))
                 self.assertNotEqual(status, 0)
                 self.assertIsNone(backend.process.poll(), label)
+
+
+class WorkerToInference(unittest.TestCase):
+    """K2, K10: what a taken-over worker can put into its model calls and, while they run, into the tensor window that it shares
+    with the backend. The gateway passes both on unread."""
+
+    def setUp(self):
+        import infer_harness
+        self.harness = infer_harness
+        self.backend = infer_harness.Infer()
+        self.addCleanup(self.backend.process.wait)
+        self.addCleanup(self.backend.process.kill)
+        self.backend.models = {"ann/add": {"onnx/model.onnx": infer_harness.model_add()}}
+        self.fd = os.memfd_create("window", os.MFD_ALLOW_SEALING)
+        self.addCleanup(os.close, self.fd)
+        os.ftruncate(self.fd, cell.WINDOW_BYTES)
+        fcntl.fcntl(self.fd, 1033, 2 | 4)  # F_ADD_SEALS: shrink, grow
+        self.backend.gateway.send("infer_window", [self.fd], slot=9)
+        self.good = infer_harness.tensors(("a", "float32", [2, 2], (0, 16)), ("b", "float32", [2, 2], [1, 2, 3, 4]))
+        status, body, _ = self.backend.call("ann/add", data=self.good, slot=9)
+        self.assertEqual(status, 0, body)
+
+    def same_process_answers(self, child):
+        status, body, _ = self.backend.call("ann/add", data=self.good, slot=9)
+        self.assertEqual(status, 0, body)
+        self.assertEqual(self.backend.children(), child, "the model's process died")
+
+    def test_tensors_cut_and_changed_anywhere(self):
+        child = self.backend.children()
+        jobs = [self.backend.job("ann/add", data=self.good[:length], slot=9) for length in range(len(self.good))]
+        for job in jobs:
+            self.assertNotEqual(self.backend.result(job)[0], 0)
+        for at in range(len(self.good)):
+            for value in (0, 0x7f, 0x80, 0xff):
+                changed = self.good[:at] + bytes([value]) + self.good[at + 1:]
+                status, body, _ = self.backend.call("ann/add", data=changed, slot=9)
+                self.assertTrue(status == 0 or body, (at, value))
+        self.same_process_answers(child)
+
+    def test_windows_of_others_and_of_nobody(self):
+        for slot in (0, 8, 10, 4096, 0xffffffff):
+            status, body, _ = self.backend.call("ann/add", data=self.good, slot=slot)
+            self.assertNotEqual(status, 0, slot)
+
+    def test_a_window_that_changes_while_it_is_read(self):
+        """Another process writes all over it: numbers may be wrong, nothing else."""
+        child = self.backend.children()
+        writer = subprocess.Popen([sys.executable, "-c", "import mmap, os\nw = mmap.mmap(3, 4 << 20)\nwhile True:\n"
+                                   "    w[:1 << 16] = os.urandom(1 << 16)"], pass_fds=(3,), preexec_fn=lambda: os.dup2(self.fd, 3))
+        try:
+            large = self.harness.tensors(("a", "float32", [8192, 2], (0, 65536)), ("b", "float32", [8192, 2], (65536, 65536)))
+            for _ in range(100):
+                status, body, _ = self.backend.call("ann/add", data=large, slot=9)
+                self.assertEqual(status, 0, body)
+        finally:
+            writer.kill()
+            writer.wait()
+        self.same_process_answers(child)
+
+    def test_arguments_that_are_no_json(self):
+        child = self.backend.children()
+        for arguments in ("", "[", "{" * 5000, '{"a":' * 100, "\xff", '{"held":99999999999999999999}', "null", "1e999", '"' + "x" * 100000 + '"'):
+            for op in ("run", "describe", "pipeline", "fetch", "", "x" * 1000):
+                self.backend.call("ann/add", op, arguments, data=self.good, slot=9)
+        self.same_process_answers(child)
 
 
 CHILD = '''#!{python}

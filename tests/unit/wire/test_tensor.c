@@ -121,6 +121,17 @@ static void damaged_lists_lead_nowhere(void **state)
     assert_int_equal(tensor_list_read(TEXT(""), 0, got, TENSOR_LIST_MAX), 0);
 }
 
+static void names_are_text(void **state)
+{
+    BUFFER_AUTO struct buffer list = BUFFER_EMPTY;
+    struct tensor_window none = {0};
+    struct tensor tensor = vector("a\xff", TENSOR_UINT8, 1), got;
+    size_t used = 0;
+    tensor_list_begin(&list, 1);
+    assert_int_equal(tensor_list_add(&list, &tensor, "x", &none, &used), 0);
+    assert_int_equal(tensor_list_read(buffer_view(&list), 0, &got, 1), ERROR_INVALID);
+}
+
 static void types_have_names(void **state)
 {
     static const struct {
@@ -251,6 +262,7 @@ int main(void)
         cmocka_unit_test(large_tensors_stand_in_the_window),
         cmocka_unit_test(counts_cannot_overflow),
         cmocka_unit_test(damaged_lists_lead_nowhere),
+        cmocka_unit_test(names_are_text),
         cmocka_unit_test(types_have_names),
         cmocka_unit_test(strings_are_read_element_by_element),
         cmocka_unit_test(malformed_strings_are_refused),
