@@ -102,10 +102,16 @@ static int zygote_map_all(struct worker *worker, int bundle_fd, const int fds[3]
     return worker->window.base && worker->page ? 0 : ERROR_SYSTEM;
 }
 
-/* The kernel counts the arena whole against RLIMIT_DATA, also what a smaller heap_limit keeps out of reach. */
-static size_t zygote_reserved(const struct state *state)
+/* The kernel counts the arena whole against RLIMIT_DATA, also what a smaller heap_limit keeps out of reach. The address
+ * sanitizer's shadow is private memory by the terabyte: in that build no limit would let a worker live. */
+static size_t zygote_data_bytes(const struct state *state)
 {
-    return (size_t)(state->arena.end - state->arena.base);
+#ifdef VITRINE_SANITIZED_ADDRESS
+    (void)state;
+    return SIZE_MAX; /* RLIM_INFINITY */
+#else
+    return (size_t)(state->arena.end - state->arena.base) + ZYGOTE_BESIDE_BYTES;
+#endif
 }
 
 static void zygote_take_bundle(void *context, struct message_in *in)
@@ -157,7 +163,7 @@ static _Noreturn void zygote_become_worker(struct zygote *zygote, uint32_t slot,
         .zygote = &zygote->lockdown,
         .slot = slot,
         .session_fd = fds[0],
-        .data_bytes = zygote_reserved(&zygote->state) + ZYGOTE_BESIDE_BYTES,
+        .data_bytes = zygote_data_bytes(&zygote->state),
         .cpu_seconds = 24 * 3600,
         .pooled = bundle_fd < 0,
     };
