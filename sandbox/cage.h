@@ -10,11 +10,10 @@
 
 enum { CAGE_EXIT_SETUP = 125, CAGE_MAX_FDS = 4 };
 
-/* Sanitizers come as shared libraries; every other build of vitrine-worker is one static file. */
-#ifdef VITRINE_SANITIZED
-enum { CAGE_WORKER_IS_DYNAMIC = true };
+#ifdef VITRINE_SANITIZED /* its libraries are shared ones; every other build of vitrine-worker is one static file */
+enum { CAGE_WORKER_IS_DYNAMIC = 1 };
 #else
-enum { CAGE_WORKER_IS_DYNAMIC = false };
+enum { CAGE_WORKER_IS_DYNAMIC = 0 };
 #endif
 
 struct cage {

@@ -36,7 +36,7 @@ bool doctor_check(const struct settings *settings)
 }
 
 /* For the manual, which a test holds against it: one line per kind of process. */
-static void doctor_print_profiles(void)
+static int doctor_print_profiles(void)
 {
     const char *calls[DOCTOR_CALLS];
 
@@ -48,6 +48,7 @@ static void doctor_print_profiles(void)
             printf(" %s", calls[i]);
         puts("");
     }
+    return 0;
 }
 
 int doctor_main(int argc, char **argv)
@@ -57,10 +58,10 @@ int doctor_main(int argc, char **argv)
     bool profiles = argc > 2 && strcmp(argv[2], "--profiles") == 0;
     int result = profiles ? 0 : settings_read(&settings, argc - 2, argv + 2, "vitrine doctor");
 
-    if (profiles)
-        doctor_print_profiles();
-    if (profiles || result != 0)
+    if (result != 0)
         return result < 0 ? 2 : 0;
+    if (profiles)
+        return doctor_print_profiles();
     setenv("VITRINE_LOG", "text", 0);
     log_init("vitrine");
     bool good = doctor_check(&settings);

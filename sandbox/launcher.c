@@ -4,7 +4,6 @@
 #include "sandbox/launcher.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pwd.h>
@@ -309,9 +308,8 @@ static int launcher_run(struct launcher *launcher)
     while (!launcher->stopping || launcher_continue_stop(launcher)) {
         uint64_t now = clock_now_ms();
         uint64_t due = launcher_due(launcher, now);
-        launcher_turn(launcher, due == UINT64_MAX ? -1
-                                : due <= now      ? 0
-                                                  : (int)(due - now > INT_MAX ? INT_MAX : due - now));
+        uint64_t wait = due <= now ? 0 : due - now;
+        launcher_turn(launcher, due == UINT64_MAX ? -1 : (int)(wait > INT_MAX ? INT_MAX : wait));
     }
     launcher_cage_kill_all(launcher);
     log_info("stopped");

@@ -11,7 +11,6 @@
 
 #include "runtime/base/bounds.h"
 #include "runtime/base/clock.h"
-#include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/log.h"
 #include "runtime/base/memory.h"

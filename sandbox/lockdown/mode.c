@@ -1,6 +1,5 @@
-/* Which of the modes this machine can hold. The probe runs the zygote's own start in a child, so it cannot say more, or
- * less, than what will happen: a kernel that offers user namespaces but lets a security module refuse the mount inside
- * is found out here, as is a container that hides Landlock. */
+/* Which of the modes this machine can hold. The probe runs the zygote's own start in a child, so it says what will
+ * happen: a security module that refuses the mount inside a user namespace is found, as is a hidden Landlock. */
 #include "sandbox/lockdown/lockdown.h"
 
 #include <linux/sched.h>
