@@ -1,5 +1,4 @@
-/* `vitrine doctor`, and the same look at the start of `vitrine serve`: what the sandbox is made of on this machine.
- * It is tried, not read from files: see lockdown/mode.c. */
+/* What the sandbox is made of on this machine, tried and not read from files: `vitrine doctor`, and every start. */
 #include "sandbox/launcher.h"
 
 #include <stdio.h>
