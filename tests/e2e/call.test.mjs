@@ -38,6 +38,21 @@ async function message_shown(page, level, text) {
     return page.waitForSelector(`.vt-toast-${level}[role=${role}]:has-text("${text}")`);
 }
 
+test("call: the badge on the demo's page says that it runs once a visitor's call woke it", async () => {
+    const page = await page_open(browser, `${site.origin}/spaces/vitrine/greeter`);
+    const asked = [];
+    page.on("request", (request) => request.url().endsWith("/runtime") && asked.push(request.url()));
+    assert.equal(await page.textContent("[data-stage]"), "Sleeping");
+    const frame = page.frameLocator("iframe[data-demo-frame]");
+    await frame.locator("button").first().waitFor();
+    assert.deepEqual(asked, [], "nobody asks before a call");
+    await frame.getByLabel("Name", { exact: true }).fill("Ada");
+    await frame.locator('button:text-is("Greet")').click();
+    await page.waitForSelector(".vt-stage-live:has-text('Running')");
+    assert.equal(asked.length, 1);
+    await page_close(page);
+});
+
 test("call: what listens for the page's opening runs", async () => {
     const page = await open("handlers");
     await value_becomes(page, "Opened", "loaded");

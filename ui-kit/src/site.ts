@@ -4,6 +4,7 @@ import { readFrames } from "./core/sse.ts";
 import { bounds } from "./bounds.ts";
 import { makeScrollersReachable } from "./element/reachable.ts";
 import { logLine } from "./site/log.ts";
+import { lookAfterMs, lookAgainMs, readBadge } from "./site/stage.ts";
 import { nextTheme, themeCookie, type Choice } from "./site/theme.ts";
 
 const frames = [...document.querySelectorAll<HTMLIFrameElement>("iframe[data-demo-frame]")];
@@ -11,6 +12,27 @@ const frames = [...document.querySelectorAll<HTMLIFrameElement>("iframe[data-dem
 function currentTheme(): Choice {
   const theme = document.documentElement.dataset["theme"];
   return theme === "light" || theme === "dark" ? theme : "system";
+}
+
+const badge = document.querySelector<HTMLElement>("[data-stage]");
+let lookedMs = -Infinity;
+let looking = false;
+
+// The frame's word only makes us look, and not often: what is shown is the server's.
+function lookAtStage(repository: string): void {
+  const seen = badge?.classList.contains("vt-stage-live") && performance.now() - lookedMs < lookAgainMs;
+  if (!badge || !repository || looking || seen) return;
+  looking = true;
+  setTimeout(() => {
+    void fetch(`/api/spaces/${repository}/runtime`)
+      .then((answer) => (answer.ok ? answer.json() : null))
+      .then((answer: unknown) => {
+        const now = readBadge(answer);
+        if (now) [badge.textContent, badge.className] = [now.label, `vt-stage vt-stage-${now.kind}`];
+      })
+      .catch(() => undefined)
+      .finally(() => [looking, lookedMs] = [false, performance.now()]);
+  }, lookAfterMs);
 }
 
 function tellTheme(frame: HTMLIFrameElement): void {
@@ -21,6 +43,7 @@ window.addEventListener("message", (event: MessageEvent<unknown>) => {
   const frame = frames.find((candidate) => candidate.contentWindow === event.source);
   if (!frame || typeof event.data !== "object" || event.data === null) return;
   const { type, height } = event.data as { type?: unknown; height?: unknown };
+  if (type === "vitrine:run") lookAtStage(frame.dataset["demoFrame"] ?? "");
   if (type !== "vitrine:height" || typeof height !== "number" || !(height >= 0 && height < 100_000)) return;
   if (!frame.dataset["sized"] && currentTheme() !== "system") tellTheme(frame);
   frame.dataset["sized"] = "";

@@ -21,6 +21,16 @@ export function reportHeight(content: HTMLElement): void {
   tell();
 }
 
+let toldRunMs = -Infinity;
+
+/** Tells the framing page that the demo is at work, so that it can look at its stage: seldom, whatever a run reports. */
+export function reportRun(): void {
+  const now = performance.now();
+  if (window.parent === window || now - toldRunMs < 1000) return;
+  toldRunMs = now;
+  window.parent.postMessage({ type: "vitrine:run" }, "*");
+}
+
 function setTheme(theme: Theme): void {
   const root = document.documentElement;
   if (theme === "system") delete root.dataset["theme"];

@@ -2,6 +2,7 @@
 // browser upgrades them, so it is made before they are defined.
 import { equal } from "../core/equal.ts";
 import { Http } from "../core/http.ts";
+import { reportRun } from "./frame.ts";
 import { Runner, type Run, type Surface } from "../core/runner.ts";
 import { newSessionHash, Session } from "../core/session.ts";
 import type { Component, Config, Dependency, Json, Props, Toast } from "../core/types.ts";
@@ -99,6 +100,7 @@ export class Page implements Surface {
 
   show(run: Run): void {
     const over = run.state === "done" || run.state === "failed";
+    if (over || run.state === "running") reportRun();
     for (const element of this.showing(run)) {
       const runs = this.runs.get(element) ?? new Set<Run>();
       this.runs.set(element, runs);

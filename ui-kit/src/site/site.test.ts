@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { demoAddress, readHeight } from "../embed/address.ts";
 import { readTheme } from "../element/theme.ts";
 import { logLine } from "./log.ts";
+import { readBadge } from "./stage.ts";
 import { nextTheme, themeCookie } from "./theme.ts";
 
 test("the button goes through all three choices", () => {
@@ -16,6 +17,14 @@ test("the choice is kept in a cookie, and taken away by the system's own", () =>
 
 test("only the three words are themes", () => {
   assert.deepEqual(["light", "dark", "system", "blue", null, 3].map(readTheme), ["light", "dark", "system", null, null, null]);
+});
+
+test("the badge follows the stages it knows, and stays at what it does not", () => {
+  assert.deepEqual(readBadge({ stage: "RUNNING" }), { kind: "live", label: "Running" });
+  assert.deepEqual(readBadge({ stage: "SLEEPING" }), { kind: "asleep", label: "Sleeping" });
+  for (const wrong of [null, 3, "RUNNING", {}, { stage: 3 }, { stage: "NEW_WORD" }, { stage: "constructor" }]) {
+    assert.equal(readBadge(wrong), null);
+  }
 });
 
 test("log lines", () => {
