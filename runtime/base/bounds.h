@@ -27,6 +27,8 @@
 #define BOUNDS_HTTP_TARGET_BYTES 8192
 #define BOUNDS_HTTP_HEAD_BYTES 32768
 #define BOUNDS_HTTP_FIELDS 100
+#define BOUNDS_HTTP_ADDED_FIELDS 8          /* what the gateway may add on the way to the store … */
+#define BOUNDS_HTTP_ADDED_BYTES 4096        /* … so that all it takes in is taken there */
 #define BOUNDS_HTTP_FIELD_BYTES 8192
 #define BOUNDS_HTTP_HEAD_MS 10000
 #define BOUNDS_HTTP_BODY_GRACE_MS 10000

@@ -190,6 +190,7 @@ static void finish(struct http_client *client, int code)
 static ssize_t take_head(struct http_client *client, struct text data)
 {
     struct http_head_parser parser;
+    parser.behind_gateway = false; /* all else is written by the parser: 800 bytes that need no zeroing */
     int length = http_head_parse_response(&parser, data);
     if (length < 0)
         return ERROR_INVALID;

@@ -381,15 +381,17 @@ static struct text trim_blanks(struct text value)
     return value;
 }
 
+_Static_assert(BOUNDS_HTTP_HEAD_BYTES + BOUNDS_HTTP_ADDED_BYTES <= UINT16_MAX, "offsets in a head fit 16 bits");
+
 /* One line of the head. Offsets are stored instead of slices, so that the head can be copied as two blocks of
- * memory; they fit 16 bits because the whole head does (BOUNDS_HTTP_HEAD_BYTES is checked for each line before this
- * is called). */
+ * memory; they fit 16 bits because the whole head does (its limit is checked for each line before this is
+ * called). */
 static int parse_field(struct http_head_parser *parser, struct text line)
 {
     struct http_head *head = &parser->head;
     if (line.length > BOUNDS_HTTP_FIELD_BYTES)
         return refuse(parser, 431, "a header field is too long");
-    if (head->field_count == BOUNDS_HTTP_FIELDS)
+    if (head->field_count == BOUNDS_HTTP_FIELDS + (parser->behind_gateway ? BOUNDS_HTTP_ADDED_FIELDS : 0))
         return refuse(parser, 431, "too many header fields");
     if (line.data[0] == ' ' || line.data[0] == '\t')
         return refuse(parser, 400, "folded header lines are not accepted");
@@ -455,11 +457,12 @@ static int parse_head(struct http_head_parser *parser, struct text data, parse_l
     parser->head = (struct http_head){
         .data = data.data + start, .content_length = -1, .fields = parser->fields};
     parser->reason = NULL;
+    const size_t limit = BOUNDS_HTTP_HEAD_BYTES + (parser->behind_gateway ? BOUNDS_HTTP_ADDED_BYTES : 0);
     for (size_t position = start; position < data.length;) {
         struct text rest = text_skip(data, position);
         const char *end = memchr(rest.data, '\n', rest.length);
         size_t line_end = end ? (size_t)(end - data.data) + 1 : data.length;
-        if (line_end - start > BOUNDS_HTTP_HEAD_BYTES)
+        if (line_end - start > limit)
             return position == start ? refuse(parser, 414, "the address is too long")
                                      : refuse(parser, 431, "the header is too long");
         if (!end)

@@ -48,10 +48,11 @@ struct http_head {
     const struct http_field *fields; /* borrowed from the parser until the head is copied */
 };
 
-/* One parser serves all connections of a loop: it keeps no state between calls. */
+/* One parser serves all connections of a loop: it keeps no state between calls. Zeroed is ready. */
 struct http_head_parser {
     struct http_head head;
-    struct http_field fields[BOUNDS_HTTP_FIELDS];
+    struct http_field fields[BOUNDS_HTTP_FIELDS + BOUNDS_HTTP_ADDED_FIELDS];
+    bool behind_gateway; /* set by the owner: the peer added lines of its own to a head that passed our limits */
     const char *reason; /* static sentence, set when the result is negative */
 };
 

@@ -35,7 +35,7 @@ const struct http_limits http_limits_public = {
     .requests = BOUNDS_HTTP_REQUESTS,
 };
 
-const struct http_limits http_limits_internal = {0};
+const struct http_limits http_limits_internal = {.behind_gateway = true};
 
 enum { ACCEPTS_PER_TURN = 64, TICK_SLACK_MS = 20 };
 
@@ -265,6 +265,7 @@ struct http_server *http_server_new(struct event_base *base, const struct http_l
     server->callbacks = callbacks;
     server->context = context;
     server->dirty_tail = &server->dirty;
+    server->parser.behind_gateway = limits->behind_gateway;
     server->now = 1;
     server->tick_ms = clock_now_ms();
     event_assign(&server->flush, base, -1, EV_TIMEOUT, on_flush, server);

@@ -20,6 +20,7 @@ struct http_limits {
     uint32_t age_ms;         /* of a connection; then Connection: close */
     uint32_t requests;       /* on one connection */
     uint32_t connections;    /* open at once; accepting pauses there */
+    bool behind_gateway;     /* requests carry lines that our own gateway added: room for those is made */
 };
 
 extern const struct http_limits http_limits_public;   /* strangers */

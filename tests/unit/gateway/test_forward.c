@@ -75,6 +75,32 @@ static void test_bodies(void **state)
     assert_string_equal(rig_body(rig), "");
 }
 
+/* As many and as long header lines as the gateway takes are taken by the store too, with ours beside them. */
+static void test_a_full_head_passes(void **state)
+{
+    struct rig *rig = *state;
+    struct buffer BUFFER_AUTO fields = BUFFER_EMPTY;
+    for (int i = 0; i < BOUNDS_HTTP_FIELDS - 2; i++) /* Host and Connection stand there already */
+        buffer_format(&fields, "X-%d: y\r\n", i);
+    rig_get(rig, "localhost:7860", "/x", fields.data);
+    assert_int_equal(rig_status(rig), 200);
+    assert_true(rig_has(rig, "X-97=y\n"));
+    assert_true(rig_has(rig, "x-vitrine-origin=http://localhost:7860\n"));
+    buffer_string(&fields, "X-more: y\r\n");
+    rig_get(rig, "localhost:7860", "/x", fields.data);
+    assert_int_equal(rig_status(rig), 431);
+
+    buffer_clear(&fields);
+    while (fields.length < BOUNDS_HTTP_HEAD_BYTES - 2200)
+        buffer_format(&fields, "X: %01990d\r\n", 1);
+    rig_get(rig, "localhost:7860", "/x", fields.data);
+    int left = BOUNDS_HTTP_HEAD_BYTES - (int)fields.length - (int)strlen("GET /x HTTP/1.1\r\nHost: localhost:7860\r\n"
+                                                                        "Connection: close\r\n\r\nX: \r\n");
+    buffer_format(&fields, "X: %0*d\r\n", left, 1); /* to the last byte */
+    rig_get(rig, "localhost:7860", "/x", fields.data);
+    assert_int_equal(rig_status(rig), 200);
+}
+
 /* What the store said before it answered is known before the client reads the answer, also when the channel's turn had
  * not come. */
 static void test_the_channel_is_heard_first(void **state)
@@ -151,7 +177,7 @@ int main(void)
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(test_what_the_store_reads),       CASE(test_absolute_form_becomes_a_path), CASE(test_bodies), CASE(test_sizes),
-        CASE(test_the_channel_is_heard_first),
+        CASE(test_a_full_head_passes),         CASE(test_the_channel_is_heard_first),
         CASE(test_uploads_and_files_of_a_demo), CASE(test_store_that_breaks_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -252,6 +252,26 @@ static void test_limits(void **state)
     assert_int_equal(parse(bytes.data), -431);
 }
 
+/* Behind the gateway there is room for the lines that it adds, and no more. */
+static void test_limits_behind_the_gateway(void **state)
+{
+    struct buffer BUFFER_AUTO bytes = BUFFER_EMPTY;
+    (void)state;
+    buffer_string(&bytes, "GET / HTTP/1.1\r\n" H);
+    for (int i = 1; i < BOUNDS_HTTP_FIELDS + BOUNDS_HTTP_ADDED_FIELDS; i++)
+        buffer_string(&bytes, "a: b\r\n");
+    size_t full = bytes.length;
+    buffer_append(&bytes, "\r\n", 3);
+    assert_int_equal(parse(bytes.data), -431);
+    parser.behind_gateway = true;
+    assert_int_equal(parse(bytes.data), (int)full + 2);
+    assert_int_equal(parser.head.field_count, BOUNDS_HTTP_FIELDS + BOUNDS_HTTP_ADDED_FIELDS);
+    bytes.length = full;
+    buffer_append(&bytes, "a: b\r\n\r\n", 9);
+    assert_int_equal(parse(bytes.data), -431);
+    parser.behind_gateway = false;
+}
+
 static void test_absolute_target(void **state)
 {
     (void)state;
@@ -315,6 +335,7 @@ int main(void)
         cmocka_unit_test(test_noise_is_refused_at_once),
         cmocka_unit_test(test_hopeless_lines_are_refused_at_once),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_limits_behind_the_gateway),
         cmocka_unit_test(test_absolute_target),
         cmocka_unit_test(test_copy_stands_alone),
         cmocka_unit_test(test_tokens),

@@ -47,7 +47,7 @@ static const struct {
 
 static int decide(const char *method, const char *fields, uint64_t length, struct http_range *range)
 {
-    struct http_head_parser parser;
+    struct http_head_parser parser = {.behind_gateway = false};
     struct buffer BUFFER_AUTO bytes = BUFFER_EMPTY;
     buffer_format(&bytes, "%s / HTTP/1.1\r\nHost: a\r\n%s\r\n", method, fields);
     assert_true(http_head_parse_request(&parser, buffer_view(&bytes)) > 0);
