@@ -289,8 +289,21 @@ class RenewalOfThePlatform(Platform):
         eventually(self, "an answer of the fresh one's worker", self.answers)
         eventually(self, "the end of the old ones", lambda: len(self.zygotes()) <= 2)
 
+    def test_the_pool_is_there_before_the_first_call_and_after_it(self):
+        eventually(self, "a full pool", lambda: len(self.workers()) == 4)
+        waiting = self.workers()
+        self.publish()
+        eventually(self, "an answer", self.answers)
+        eventually(self, "a refilled pool beside the demo's worker", lambda: len(self.workers()) == 5)
+        self.assertEqual(len(waiting & self.workers()), 4, "the demo took one of those that waited")
+
     def kill_workers(self):
-        zygotes = self.zygotes()
+        for pid in self.workers():
+            os.kill(pid, signal.SIGKILL)
+
+    def workers(self):
+        """Process ids of everything below this platform's zygotes."""
+        zygotes, found = self.zygotes(), set()
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 with open(f"/proc/{pid}/status", encoding="utf-8") as status:
@@ -299,7 +312,8 @@ class RenewalOfThePlatform(Platform):
                 continue
             parent = re.search(r"^PPid:\t(\d+)", text, re.M)
             if parent and int(parent[1]) in zygotes:
-                os.kill(int(pid), signal.SIGKILL)
+                found.add(int(pid))
+        return found
 
 
 if __name__ == "__main__":
