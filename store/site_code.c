@@ -68,9 +68,9 @@ static void write_crumbs(struct buffer *out, const struct buffer *base, const ch
 
 static void write_release(struct request *request, const struct content *content, struct buffer *out)
 {
-    DATABASE_QUERY_AUTO struct database_query query;
     if (content == NULL)
         return;
+    DATABASE_QUERY_AUTO struct database_query query;
     database_query_start(&query, &request->store->database,
                          "SELECT message, author, coalesce(live_ms, created_ms) FROM releases WHERE id = ?", "i",
                          content->release.id);
