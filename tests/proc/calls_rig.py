@@ -193,15 +193,18 @@ class Rig:
             pass
 
     def await_ready(self):
-        deadline = time.time() + 10
-        while time.time() < deadline:
+        deadline, answer = time.time() + 30, None
+        while time.time() < deadline and self.process.poll() is None:
             try:
-                if self.get("/spaces/ann/rig/-/config")[0] == 200:
+                answer = self.get("/spaces/ann/rig/-/config")[0]
+                if answer == 200:
                     return
-            except OSError:
-                pass
+            except OSError as error:
+                answer = error
             time.sleep(0.05)
-        raise AssertionError("the gateway does not serve")
+        self.log.seek(0)
+        raise AssertionError(f"the gateway does not serve: status {self.process.poll()}, last answer {answer}; is it built from this "
+                             f"tree's message.def? Its log:\n{self.log.read().decode(errors='replace')}")
 
     def stop(self):
         """Ends it as the launcher would; what a sanitizer found, or a crash, is an error here."""
