@@ -44,6 +44,8 @@ struct cage_setup {
 
 /* -- steps, in the order of the table below -- */
 
+/* The caller's numbers may overlap with the ones wanted inside, so all go to high numbers first and come down from
+ * there. Standard ones that the caller does not fill are /dev/null, or the first file opened would become one. */
 static int step_fds(struct cage_setup *setup)
 {
     const struct cage *cage = setup->cage;
@@ -207,6 +209,7 @@ static int step_limits(struct cage_setup *setup)
     return setpriority(PRIO_PROCESS, 0, 10) == 0 ? 0 : ERROR_SYSTEM;
 }
 
+/* The bounding set goes while the right to empty it is there; PDEATHSIG comes last, a change of user clears it. */
 static int step_drop(struct cage_setup *setup)
 {
     const struct cage *cage = setup->cage;

@@ -16,6 +16,8 @@ enum { CAGE_WORKER_IS_DYNAMIC = 1 };
 enum { CAGE_WORKER_IS_DYNAMIC = 0 };
 #endif
 
+/* What is in the cage, as data: the steps read it, nobody else decides. What is not named here is not inside. Strings
+ * are the caller's and need to live only until cage_start() returns. */
 struct cage {
     const char *program;        /* path outside; executed by descriptor when static, so that the root can be empty */
     const char *const *argv;

@@ -161,6 +161,7 @@ void cgroup_init(struct cgroup *cgroup, const char *wanted)
     cgroup_describe(cgroup);
 }
 
+/* "0" is whoever writes. A group that was promised and cannot be entered is an error: its bounds were announced. */
 int cgroup_enter(const struct cgroup *cgroup)
 {
     for (size_t c = 0; c < CGROUP_CONTROLLERS; c++)

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,20 +47,6 @@ static int launcher_say(const char *what)
 {
     fprintf(stderr, "vitrine serve: %s: %s\n", what, strerror(errno));
     return ERROR_SYSTEM;
-}
-
-/* Who runs the services: --user when it exists, else ids just below the workers' range, which no account has. */
-static void launcher_choose_user(struct launcher *launcher)
-{
-    launcher->root = geteuid() == 0;
-    launcher->uid = geteuid();
-    launcher->gid = getegid();
-    if (!launcher->root)
-        return;
-    struct passwd *entry = getpwnam(launcher->settings.values[SETTING_USER]);
-    uid_t base = (uid_t)strtoul(launcher->settings.values[SETTING_WORKER_UID_BASE], NULL, 10);
-    launcher->uid = entry && entry->pw_uid != 0 ? entry->pw_uid : base - 1;
-    launcher->gid = entry && entry->pw_uid != 0 ? entry->pw_gid : base - 1;
 }
 
 /* The services run as another user: a private folder above the data would shut them out, which is said before
@@ -106,17 +91,6 @@ static int launcher_listen(struct launcher *launcher)
         fprintf(stderr, "vitrine serve: cannot listen on port %u: %s (choose another with --port)\n", port,
                 strerror(errno));
     return ERROR_SYSTEM;
-}
-
-static void launcher_write_site_url(struct launcher *launcher)
-{
-    const char *given = launcher->settings.values[SETTING_SITE_URL];
-
-    if (*given)
-        snprintf(launcher->site_url, sizeof launcher->site_url, "%s", given);
-    else
-        snprintf(launcher->site_url, sizeof launcher->site_url, "http://%s:%s", launcher->settings.values[SETTING_HOST],
-                 launcher->settings.values[SETTING_PORT]);
 }
 
 static int launcher_signals(struct launcher *launcher)
@@ -327,13 +301,14 @@ int launcher_main(int argc, char **argv)
         return 1;
     cgroup_init(&launcher.cgroup, launcher.settings.values[SETTING_CGROUPS]);
     log_info("%s", launcher.cgroup.words);
-    launcher_choose_user(&launcher);
+    launcher.root = geteuid() == 0;
+    settings_find_user(&launcher.settings, &launcher.uid, &launcher.gid);
     if (launcher_signals(&launcher) < 0)
         return launcher_say("signals"), 1;
     /* Orphaned grandchildren (a hook of a killed git) come to us, and die with us. */
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     launcher_raise_descriptors();
-    launcher_write_site_url(&launcher);
+    settings_write_site_url(&launcher.settings, launcher.site_url, sizeof launcher.site_url);
     if (launcher_prepare_data(&launcher) < 0 || launcher_listen(&launcher) < 0)
         return 1;
     result = launcher_run(&launcher);

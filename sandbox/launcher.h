@@ -31,6 +31,7 @@ struct launcher_kind {
     bool privileged;       /* stays root (the zygote) */
 };
 
+/* One place for each kind; its process comes and goes. `pid` 0 means that it is to be started at restart_at_ms. */
 struct launcher_child {
     const struct launcher_kind *kind;
     pid_t pid;             /* 0 while down */
@@ -43,6 +44,7 @@ struct launcher_child {
     unsigned restarts;
 };
 
+/* A running cage, until its end was reported to the store under the number of its request. */
 struct launcher_cage {
     bool used;
     uint32_t request;
@@ -52,6 +54,7 @@ struct launcher_cage {
     bool timed_out;
 };
 
+/* Everything, in one static piece: the launcher allocates next to nothing while it runs. */
 struct launcher {
     struct settings settings;
     struct cgroup cgroup;        /* of all demos: the zygote enters it */

@@ -202,6 +202,7 @@ static void child_give_listeners(struct launcher *launcher, struct launcher_chil
             child_send_fd(child, MESSAGE_launcher_listener, &body, launcher->listeners[i]);
 }
 
+/* All of it is queued before the child runs its first line, so a start never waits for an answer. */
 int launcher_child_start(struct launcher *launcher, struct launcher_child *child)
 {
     if (child_fork(launcher, child) < 0) {
@@ -219,6 +220,7 @@ int launcher_child_start(struct launcher *launcher, struct launcher_child *child
     return 0;
 }
 
+/* One that lived for a minute has proven itself: its next death is a first one again. */
 void launcher_child_gone(struct launcher *launcher, struct launcher_child *child, int exit_code)
 {
     uint64_t now = clock_now_ms();

@@ -1,8 +1,10 @@
 #include "runtime/base/settings.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/base/error.h"
 #include "runtime/base/options.h"
@@ -69,6 +71,25 @@ int settings_parse(struct settings *settings, int argc, char **argv)
     int result = settings_read(settings, argc, argv, "vitrine serve");
 
     return result == 0 ? settings_check(settings) : result;
+}
+
+void settings_find_user(const struct settings *settings, uid_t *ret_uid, gid_t *ret_gid)
+{
+    struct passwd *entry = geteuid() == 0 ? getpwnam(settings->values[SETTING_USER]) : NULL;
+    uid_t below = (uid_t)strtoul(settings->values[SETTING_WORKER_UID_BASE], NULL, 10) - 1;
+
+    *ret_uid = geteuid() != 0 ? geteuid() : entry && entry->pw_uid != 0 ? entry->pw_uid : below;
+    *ret_gid = geteuid() != 0 ? getegid() : entry && entry->pw_uid != 0 ? entry->pw_gid : below;
+}
+
+void settings_write_site_url(const struct settings *settings, char *ret_url, size_t room)
+{
+    const char *const *values = settings->values;
+
+    if (*values[SETTING_SITE_URL])
+        snprintf(ret_url, room, "%s", values[SETTING_SITE_URL]);
+    else
+        snprintf(ret_url, room, "http://%s:%s", values[SETTING_HOST], values[SETTING_PORT]);
 }
 
 const char *settings_key(enum setting setting)

@@ -3,6 +3,8 @@
 #ifndef RUNTIME_BASE_SETTINGS_H
 #define RUNTIME_BASE_SETTINGS_H
 
+#include <sys/types.h>
+
 enum setting {
     SETTING_DATA,
     SETTING_PORT,
@@ -27,6 +29,11 @@ struct settings {
 int settings_parse(struct settings *settings, int argc, char **argv);
 /* Without the check that everything needed for serving is there: what `vitrine doctor` reads. As above. */
 int settings_read(struct settings *settings, int argc, char **argv, const char *program);
+/* Who runs the services: ourselves; as root the user of --user when there is one, else an id just below the workers'
+ * range, which no account has. */
+void settings_find_user(const struct settings *settings, uid_t *ret_uid, gid_t *ret_gid);
+/* The site's address as people type it: the given one, or made of host and port. */
+void settings_write_site_url(const struct settings *settings, char *ret_url, size_t room);
 /* The key under which children are told ("port", "site_url"). */
 const char *settings_key(enum setting setting);
 

@@ -45,6 +45,8 @@ static void landlock_fill(struct landlock_attributes *attributes, long version, 
     *ret_size = version >= 6 ? 24 : version >= 4 ? 16 : 8;
 }
 
+/* Everything that this kernel can restrict is restricted: what an older one does not know cannot be asked of it, and
+ * the filter stands before all of it anyway. */
 static int landlock_create(struct landlock_attributes *attributes)
 {
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
@@ -64,6 +66,7 @@ int lockdown_landlock_ruleset(void)
     return landlock_create(&attributes);
 }
 
+/* A path that is not there needs no rule; one that is made later is not covered, which is the safe side. */
 static int landlock_allow(int ruleset, const char *path, uint64_t access)
 {
     FD_AUTO int fd = open(path, O_PATH | O_CLOEXEC);

@@ -183,6 +183,7 @@ static int zygote_write(const char *path, const char *text, size_t length)
     return fd >= 0 && write(fd, text, length) == (ssize_t)length ? 0 : ERROR_SYSTEM;
 }
 
+/* One id is mapped to itself, and groups cannot be changed any more: inside, as outside, we are nobody special. */
 static int zygote_user_namespace(void)
 {
     char map[64];
@@ -262,6 +263,7 @@ int lockdown_zygote_init(struct lockdown_zygote *zygote, uid_t uid_base, enum lo
 
 /* -- long-lived processes -- */
 
+/* The filter last: the layers before it are made with calls that it takes away. */
 int lockdown_process(enum lockdown_profile profile, const struct lockdown_paths *paths, const char **ret_trouble)
 {
     static const struct lockdown_paths nothing;

@@ -86,6 +86,7 @@ struct lockdown_zygote {
  * zygote->trouble say so. 0, or ERROR_SYSTEM / ERROR_UNSUPPORTED with zygote->trouble set and errno kept. */
 int lockdown_zygote_init(struct lockdown_zygote *zygote, uid_t uid_base, enum lockdown_mode floor);
 
+/* One worker's share: which slot it has (and so which user it is), and what may be left of its limits. */
 struct lockdown_worker {
     const struct lockdown_zygote *zygote;
     uint32_t slot;           /* uid = uid_base + slot in root mode */
