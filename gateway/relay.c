@@ -541,12 +541,13 @@ static bool is_level(struct text level)
     return text_equal(level, TEXT("info")) || text_equal(level, TEXT("warning")) || text_equal(level, TEXT("error"));
 }
 
-/* A line of a demo is shown in terminals and pages and stands between lines of others: nothing in it may end the line or
- * steer a terminal. Control characters of ASCII and of Latin-1 (C2 80 to C2 9F in UTF-8) become U+FFFD; tabs stay. */
+/* A line of a demo is shown in terminals and pages and stands between lines of others: nothing in it may end the line
+ * or steer a terminal. Control characters of ASCII and Latin-1 (C2 80 to C2 9F in UTF-8) become U+FFFD; tabs stay. */
 static void put_visible(struct buffer *out, struct text line)
 {
     for (size_t i = 0; i < line.length; i++) {
-        unsigned char byte = (unsigned char)line.data[i], next = i + 1 < line.length ? (unsigned char)line.data[i + 1] : 0;
+        unsigned char byte = (unsigned char)line.data[i];
+        unsigned char next = i + 1 < line.length ? (unsigned char)line.data[i + 1] : 0;
         bool high = byte == 0xc2 && next >= 0x80 && next <= 0x9f;
         if (high || byte == 0x7f || (byte < 0x20 && byte != '\t'))
             buffer_string(out, "\xef\xbf\xbd");

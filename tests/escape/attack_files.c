@@ -118,7 +118,8 @@ static long pass_descriptor(void)
         char room[CMSG_SPACE(sizeof(int))];
     } control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
     struct iovec parts[] = {{frame, sizeof frame}, {body, sizeof body}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof control};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2,
+                             .msg_control = &control, .msg_controllen = sizeof control};
 
     return sendmsg(3, &message, 0);
 }

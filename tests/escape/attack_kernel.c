@@ -1,5 +1,5 @@
-/* The rest of the kernel's surface: rings, traps, programs for the kernel, memory that can be run, clocks, calls of other
- * tables, and the allowed calls with arguments that are not what they seem. */
+/* The rest of the kernel's surface: rings, traps, programs for the kernel, memory that can be run, clocks, calls of
+ * other tables, and the allowed calls with arguments that are not what they seem. */
 #include "tests/escape/attack.h"
 
 #include <errno.h>
@@ -229,8 +229,8 @@ static long far_jump(void)
     return target.offset != 0 ? 0 : -1;
 }
 
-/* C5: a forged frame takes the attacker to any register state, which the bug that took over the VM gave anyway. The state
- * it goes to opens a file. */
+/* C5: a forged frame takes the attacker to any register state, which the bug that took over the VM gave anyway. The
+ * state it goes to opens a file. */
 static void forged_landing(void)
 {
     syscall(SYS_exit_group, syscall(SYS_openat, -100, "/etc/passwd", 0) < 0 ? 1 : 0);
@@ -323,7 +323,8 @@ const struct attack attacks_kernel[] = {
     ATTACK_CALL("E21-old-time", SYS_time, 0),
 #endif
     ATTACK_CALL("E17-filter", SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&allow_all),
-    ATTACK_CALL("E17-listener", SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, (long)&allow_all),
+    ATTACK_CALL("E17-listener", SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                (long)&allow_all),
     ATTACK_CALL("E17-strict", SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0),
     ATTACK_CALL("E17-landlock", SYS_landlock_create_ruleset, 0, 0, 1),
     ATTACK_CALL("E17-restrict", SYS_landlock_restrict_self, 3, 0),

@@ -278,9 +278,9 @@ static long exit_at_once(void) { return syscall(SYS_exit_group, 0); }
 static long close_session(void) { return close(3); }
 static long shutdown_session(void) { return syscall(SYS_shutdown, 3, 1); }
 
-/* J2: looks through everything that is mapped for the test's secret, which the gateway, the launcher and the environment
- * of the test hold. mremap in place answers whether a page is there, without touching it. The words are put together here
- * so that the search does not find itself. */
+/* J2: looks through everything that is mapped for the test's secret, which the gateway and its environment hold. mremap
+ * in place answers whether a page is there, without touching it. The words are put together here so
+ * that the search does not find itself. */
 static long find_secret(void)
 {
     char needle[24] = "vitrine-";
@@ -292,7 +292,8 @@ static long find_secret(void)
     memcpy(needle + 8, "canary-42", 10);
     for (size_t c = 0; c < sizeof centres / sizeof *centres; c++)
         for (uintptr_t at = centres[c] - (64u << 20); at < centres[c] + (64u << 20); at += 4096) {
-            bool clock = at + (16u << 12) >= vdso && at < vdso + (4u << 12); /* pages of the clock: not all can be read */
+            /* Pages of the clock: not all of them can be read. */
+            bool clock = at + (16u << 12) >= vdso && at < vdso + (4u << 12);
             if (clock || syscall(SYS_mremap, at, 4096, 4096, MREMAP_MAYMOVE, 0) < 0)
                 continue;
             for (const char *p = (const char *)at; p + 17 <= (const char *)at + 4096; p++)

@@ -32,7 +32,8 @@ _Noreturn void __real_worker_run(struct worker *worker);
 void hostile_locked(void);
 void __attribute__((weak)) hostile_locked(void) {}
 
-static const struct attack *const tables[] = {attacks_files, attacks_process, attacks_network, attacks_kernel, attacks_session};
+static const struct attack *const tables[] = {attacks_files, attacks_process, attacks_network, attacks_kernel,
+                                              attacks_session};
 
 static struct worker *hostile_worker;
 static uint64_t hostile_event;

@@ -1,6 +1,6 @@
-/* The hostile worker with layers of the lock-down taken away, to see what the others stop alone. The production code runs
- * unchanged here too: the linker sends the calls by which it builds a layer to the functions below, and those named in
- * VITRINE_HOSTILE_OFF answer "done" without doing it.
+/* The hostile worker with layers of the lock-down taken away, to see what the others stop alone. The production code
+ * runs unchanged here too: the linker sends the calls by which it builds a layer to the functions below, and those that
+ * are named in VITRINE_HOSTILE_OFF answer "done" without doing it.
  *
  *   seccomp       the system-call filter            landlock    files and abstract sockets
  *   limits        resource limits                   mdwe        memory that is written is not run

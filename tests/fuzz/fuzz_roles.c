@@ -1,5 +1,6 @@
-/* Every internal channel, from the side that must not trust the other: the first byte of the input chooses who listens to
- * whom, the second how many descriptors come with each packet, the rest is a sequence of packets (u16 length, bytes).
+/* Every internal channel, from the side that must not trust the other: the first byte of the input chooses who listens
+ * to whom, the second how many descriptors come with each packet, the rest is a sequence of packets (u16 length and
+ * bytes).
  *
  * Whatever comes, the listener hears only messages that the table allows from that peer, whole, within their limits and
  * with exactly their descriptors; each body that it takes has one reading; and when the peer breaks a rule nothing is
@@ -19,8 +20,9 @@
 static const struct {
     enum message_role own, peer;
 } pairs[] = {
-    {ROLE_LAUNCHER, ROLE_STORE}, {ROLE_LAUNCHER, ROLE_GATEWAY}, {ROLE_LAUNCHER, ROLE_ZYGOTE}, {ROLE_LAUNCHER, ROLE_INFER},
-    {ROLE_ZYGOTE, ROLE_GATEWAY}, {ROLE_ZYGOTE, ROLE_LAUNCHER}, {ROLE_GATEWAY, ROLE_STORE}, {ROLE_GATEWAY, ROLE_ZYGOTE},
+    {ROLE_LAUNCHER, ROLE_STORE}, {ROLE_LAUNCHER, ROLE_GATEWAY}, {ROLE_LAUNCHER, ROLE_ZYGOTE},
+    {ROLE_LAUNCHER, ROLE_INFER}, {ROLE_ZYGOTE, ROLE_GATEWAY}, {ROLE_ZYGOTE, ROLE_LAUNCHER},
+    {ROLE_GATEWAY, ROLE_STORE},  {ROLE_GATEWAY, ROLE_ZYGOTE},
     {ROLE_GATEWAY, ROLE_INFER},  {ROLE_STORE, ROLE_GATEWAY},   {ROLE_STORE, ROLE_HOOK},    {ROLE_STORE, ROLE_INFER},
     {ROLE_INFER, ROLE_GATEWAY},  {ROLE_INFER, ROLE_STORE},     {ROLE_INFER, ROLE_CHILD},   {ROLE_CHILD, ROLE_INFER},
     {ROLE_WORKER, ROLE_GATEWAY},
