@@ -28,8 +28,8 @@ def write_demo(folder, files):
 
 
 class Block(RealRig):
-    def __init__(self, env=None, zygote=cell.HOSTILE, app=APP, demos=2):
-        self.zygote_binary = zygote
+    def __init__(self, env=None, zygote=cell.HOSTILE, app=APP, demos=2, off=""):
+        self.zygote_binary, self.off = zygote, off
         self.bundles = []
         for mark in ({"hostile": "", "app.lua": app}, {}):
             with tempfile.TemporaryDirectory() as folder:
@@ -50,7 +50,7 @@ class Block(RealRig):
     def real_zygote(self, end):
         ours, theirs = wire.pair()
         self.zygote_log = tempfile.TemporaryFile()
-        self.zygote_process = run_with_fds([self.zygote_binary, "zygote"], [theirs], env={}, stdout=self.zygote_log, stderr=self.zygote_log)
+        self.zygote_process = run_with_fds([self.zygote_binary, "zygote"], [theirs], env={"VITRINE_HOSTILE_OFF": self.off}, stdout=self.zygote_log, stderr=self.zygote_log)
         theirs.close()
         self.zygote = wire.Channel(ours)
         self.zygote.send("launcher_config", {"key": "worker_uid_base", "value": str(cell.UID_BASE + 8192)})

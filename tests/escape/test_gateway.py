@@ -139,6 +139,21 @@ class Traces(GatewayCase):
         self.assertTrue(cell.wait_until(lambda: "computed without being asked to" in self.block.log_text(), 60), self.block.log_text()[-2000:])
 
 
+class Passed(unittest.TestCase):
+    """F5: without the filter a worker can send descriptors with a frame. The gateway takes none on that socket: the kernel drops
+    them."""
+
+    def test_descriptors_with_a_frame(self):
+        town = block.Block(zygote=cell.LAYERS, off="seccomp")
+        self.addCleanup(town.stop)
+        self.assertEqual(town.attack("F5-sendmsg"), "got")
+        before = town.descriptors()
+        for _ in range(30):
+            self.assertEqual(town.attack("F5-sendmsg"), "got")
+        self.assertLess(town.descriptors(), before + 15)  # the pool may be filling; thirty would have been kept
+        town.honest()
+
+
 class Dead(unittest.TestCase):
     """B13: the gateway is killed; no worker outlives it, not even one that computes and reads nothing."""
 
