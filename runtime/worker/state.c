@@ -233,12 +233,31 @@ void state_init(struct state *state, size_t heap_limit)
     lua_pop(lua, 1);
 }
 
-/* After this the pages that hold the kit are written by nobody and shared by all workers. */
+/* After this the pages that hold the kit are written by nobody and shared by all workers.
+ *
+ * The generational collector is what keeps it so. An incremental cycle marks every object in its header, and the first
+ * one copied all of the kit's pages into the worker; here everything made so far becomes old, and a young collection
+ * neither visits nor marks what is old. Only a heap that grows to twice its size is collected as a whole. The values are
+ * Lua's own defaults, said here because the memory of a worker depends on them. */
 void state_settle(struct state *state)
 {
+    enum { YOUNG_AT_PERCENT = 20, WHOLE_AT_PERCENT = 100 }; /* growth since the last collection of that kind */
+
     lua_gc(state->lua, LUA_GCCOLLECT);
-    lua_gc(state->lua, LUA_GCCOLLECT);
+    lua_gc(state->lua, LUA_GCGEN, YOUNG_AT_PERCENT, WHOLE_AT_PERCENT);
     arena_seal(&state->arena);
+}
+
+void state_rehearse(struct state *state)
+{
+    static const char chunk[] = "local list = {} for i = 1, 200 do list[i] = 'rehearsal' .. i end return #list";
+    lua_State *lua = state->lua;
+
+    state_seed(state, 0);
+    if (luaL_loadbufferx(lua, chunk, sizeof chunk - 1, "=rehearsal", "t") != LUA_OK || lua_pcall(lua, 0, 0, 0) != LUA_OK)
+        abort();
+    state_require(state, "app");
+    lua_settop(lua, 0);
 }
 
 void state_seed(struct state *state, uint64_t seed)

@@ -53,6 +53,9 @@ void state_require(struct state *state, const char *name);
 /* Compiles and runs app.lua: 0 and its result on the stack, or ERROR_INVALID and the error text on the stack
  * ("app.lua:3: …", with a traceback in `ret_trace` when it is not NULL). */
 int state_run_app(struct state *state, const char *file, struct buffer *ret_trace);
+/* Runs a few lines of our own, for what they touch: the pages that every demo writes to (string table, stacks, random
+ * state) become this process's own before anybody waits for it. */
+void state_rehearse(struct state *state);
 /* Before a fork: collects, and seals the arena. What exists now is shared with all workers. */
 void state_settle(struct state *state);
 

@@ -86,6 +86,7 @@ static void zygote_warm_up(struct state *state)
 
     (void)!madvise((void *)first, last - first, MADV_POPULATE_READ);
     arena_populate(&state->arena, ZYGOTE_WARM_BYTES);
+    state_rehearse(state);
 }
 
 /* Everything the worker will ever see of the world is mapped before the doors close; of a pooled one, everything but
