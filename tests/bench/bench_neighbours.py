@@ -11,7 +11,7 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "escape"))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "escape")]
 
 NEIGHBOURS = 20
 APP = """local ui, ai = require "ui", require "ai"
@@ -84,6 +84,7 @@ class Noise:
 
 def main():
     from block import Town
+    from figures import figure
     seconds = float(os.environ.get("VITRINE_BENCH_SECONDS", "10"))
     town = Town(NEIGHBOURS, APP)
     measure(town, 1)
@@ -94,8 +95,8 @@ def main():
     town.stop()
     for name, times in (("quiet", quiet), ("20 noisy neighbours", noisy)):
         print(f"honest demo, {name:20} p50 {percent(times, .5):6.2f} ms   p99 {percent(times, .99):6.2f} ms   ({len(times)} calls)")
-    print(f"p99 beside its neighbours: {percent(noisy, .99) / percent(quiet, .99):.1f} × its quiet one   (aim 3)   {workers} workers")
-    print(f"load average while measuring: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    figure("neighbours_p99_ratio", percent(noisy, .99) / percent(quiet, .99), f"quiet {percent(quiet, .99):.1f} ms", f"{workers} workers")
+    figure("neighbours_p50", percent(noisy, .5), f"quiet {percent(quiet, .5):.2f} ms", f"load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
