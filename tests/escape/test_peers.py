@@ -269,14 +269,14 @@ class ChildToLauncher(unittest.TestCase):
                                    ready=frame("child_ready", bytes(4))))
         os.chmod(path, 0o755)
 
-    def serve(self):
+    def serve(self, **variables):
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))
             port = sock.getsockname()[1]
         self.log = open(os.path.join(self.folder, "log"), "wb")
         self.addCleanup(self.log.close)
         process = subprocess.Popen([os.path.join(self.folder, "bin", "vitrine"), "serve", "--data", os.path.join(self.folder, "data"),
-                                    "--port", str(port)], stdout=self.log, stderr=self.log, env={"PATH": "/usr/bin:/bin", "VITRINE_LOG": "text"})
+                                    "--port", str(port)], stdout=self.log, stderr=self.log, env={"PATH": "/usr/bin:/bin", "VITRINE_LOG": "text", **variables})
         self.addCleanup(self.end, process)
         return process
 
@@ -336,6 +336,17 @@ class ChildToLauncher(unittest.TestCase):
     def test_a_cage_without_its_descriptors_is_a_broken_rule(self):
         body = wire.pack("cage_git", {"request": 1, "repository_id": 0xffffffffffffffff, "receive": 1, "protocol": "../../etc"})
         self.attack_launcher("vitrine-store", "store", [frame("cage_git", body)], True)
+
+    def test_children_see_no_variable_that_they_do_not_read(self):
+        """What the caller exported is in no process that could lose it: a worker's memory is a copy of the zygote's."""
+        process = self.serve(VITRINE_TOKEN="vitrine-canary-42", HOME="/vitrine-canary-42", VITRINE_LIMIT_WORKERS="100")
+        self.assertTrue(cell.wait_until(lambda: "zygote is ready" in self.text() and "gateway is ready" in self.text(), 20), self.text())
+        children = self.children(process)
+        self.assertEqual({"zygote", "store", "gateway"} - set(children), set())
+        for name, pid in children.items():
+            environment = cell.read_text(f"/proc/{pid}/environ")
+            self.assertNotIn("canary", environment, name)
+            self.assertIn("VITRINE_LIMIT_WORKERS=100", environment, name)
 
     def test_a_gateway_may_ask_the_launcher_for_nothing(self):
         for packet in (frame("cage_kill", bytes(4)), frame("launcher_query", bytes(4)), frame("zygote_spawn", bytes(8))):
