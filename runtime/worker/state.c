@@ -1,3 +1,9 @@
+/* How the state comes to be: all of Lua's libraries are opened, then reduced to what a demo may have; the kit is loaded
+ * into an environment of its own, from which demo code sees only what `require` gives it. All of this happens once, in
+ * the zygote, before any demo is known: after state_settle() the pages that hold it are shared by all workers.
+ *
+ * The heap has one rule: Lua never sees NULL. An emergency collection in the middle of anything is where Lua's own bugs
+ * were found, so over the limit the process ends with a status that says so, and a demo loses only its own process. */
 #include "runtime/worker/state.h"
 
 #include <lauxlib.h>
@@ -254,7 +260,8 @@ void state_rehearse(struct state *state)
     lua_State *lua = state->lua;
 
     state_seed(state, 0);
-    if (luaL_loadbufferx(lua, chunk, sizeof chunk - 1, "=rehearsal", "t") != LUA_OK || lua_pcall(lua, 0, 0, 0) != LUA_OK)
+    if (luaL_loadbufferx(lua, chunk, sizeof chunk - 1, "=rehearsal", "t") != LUA_OK ||
+        lua_pcall(lua, 0, 0, 0) != LUA_OK)
         abort();
     state_require(state, "app");
     lua_settop(lua, 0);
