@@ -29,8 +29,8 @@ static void held_free(struct held *held, struct held_answer *answer)
     free(answer);
 }
 
-/* Takes out the first answer that `matches`; false when none does. */
-/* The matches are the three reasons to go: age, its worker's end, its fetch. */
+/* Takes out the first answer that `matches`, for one of the three reasons to go: age, its worker's end, its fetch.
+ * False when none does. */
 static bool held_drop(struct held *held, bool (*matches)(const struct held_answer *answer, uint64_t value),
                       uint64_t value)
 {

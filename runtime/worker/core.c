@@ -1,4 +1,12 @@
-/* Module "core": the primitives below runtime/worker/lua/host.lua and ai.lua. None of it is visible to demo code. */
+/* Module "core": the primitives below runtime/worker/lua/host.lua and ai.lua. None of it is visible to demo code, so
+ * its arguments are the kit's: types are checked, for a mistake of ours to be an error and not a crash, but sentences
+ * for authors are written in Lua, where the author's words for things are known.
+ *
+ * Three kinds of functions: requests, which send one message and suspend the event until its one answer (core_call);
+ * what an event tells while it runs, bounded by its credit (core_partial, core_emit); and facts that need no gateway.
+ *
+ * `core_worker` is NULL in the zygote and while describing: then there is no event, and whatever would need one
+ * raises. core_raise() places an error at the author's line: the kit's own lines would help nobody. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <md4c-html.h>
@@ -127,8 +135,9 @@ static int core_call(lua_State *lua)
     struct event *event = core_event(lua);
     struct worker *worker = event->worker;
 
+    /* Raises before anything was sent: an answer that nobody awaits would be taken for that of the next wait. */
     if (!coro_can_wait(lua))
-        return coro_wait(lua, 0); /* raises before anything was sent: an answer that nobody awaits would wake the next wait */
+        return coro_wait(lua, 0);
     uint32_t call = ++worker->next_call ? worker->next_call : ++worker->next_call;
     for (size_t i = 0; i < MEMORY_COUNT(kinds); i++) {
         if (strcmp(kind, kinds[i].name) != 0)

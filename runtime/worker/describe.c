@@ -170,8 +170,8 @@ static void describe_out_of_memory(void *context)
     }
 }
 
-/* A sentence of Lua begins with "app.lua:12:" or "module.lua:3:"; others get the file. */
-/* Lua's messages begin with file and line when they have one; else the file is named here. */
+/* A sentence of Lua begins with "app.lua:12:" or "module.lua:3:" when it has a place; else the file is named here. Only
+ * its first line is the report's: the report is lines, and each is a place and a sentence. */
 static int describe_refuse_lua(struct describe *describe, const char *app_file, struct buffer *reason)
 {
     BUFFER_AUTO struct buffer helped = BUFFER_EMPTY;

@@ -98,8 +98,7 @@ static void event_write_number_field(lua_State *lua, struct buffer *out, const c
     lua_pop(lua, 1);
 }
 
-/* ui.error: what the author wants the visitor to read. */
-/* The fields are the visitor's toast; what is missing takes the page's defaults. */
+/* ui.error: what the author wants the visitor to read. The fields are the toast's; null takes the page's defaults. */
 static void event_fail_user(struct event *event, lua_State *lua)
 {
     BUFFER_AUTO struct buffer error = BUFFER_EMPTY;
@@ -119,7 +118,6 @@ static void event_fail_user(struct event *event, lua_State *lua)
 }
 
 /* A refused input: the list goes to the fields on the page, the first sentence to whoever shows only one. */
-/* Which input is wrong and why, for the page to show at the input. */
 static void event_fail_validation(struct event *event, lua_State *lua)
 {
     BUFFER_AUTO struct buffer error = BUFFER_EMPTY, list = BUFFER_EMPTY;
@@ -239,8 +237,8 @@ static void event_resume(struct event *event, int count)
     event_free(event);
 }
 
-/* The coroutine's stack: app.run, the function's id, the values, the context with state and request. */
-/* The arguments of app.run: function, data, context. The context stays reachable for ui.request and ui.state. */
+/* The coroutine's stack: app.run and its arguments, the function's id, the values, the context with state and request.
+ * The context stays in the registry too, where ui.request and ui.state find it from any depth (core_context). */
 static int event_prepare(struct event *event, const struct message_event_start *message)
 {
     lua_State *lua = event->coroutine;
@@ -264,8 +262,8 @@ static int event_prepare(struct event *event, const struct message_event_start *
     return 0;
 }
 
-/* The time an event may read is fixed when it starts, so that a handler cannot measure others by the clock. */
-/* Runs at once, up to its first wait: most events are over when this returns. */
+/* Runs at once, up to its first wait: most events are over when this returns. The time that demo code may read moves
+ * only here, when an event starts, so that a handler cannot measure others by the clock. */
 void event_start(struct worker *worker, uint64_t id, const struct message_event_start *message)
 {
     lua_State *lua = worker->state->lua;
@@ -312,8 +310,8 @@ static bool event_is_host_trouble(uint32_t status)
     return false;
 }
 
-/* The answer's values become what core.call returns: true, body, tensors or false, sentence. */
-/* The waiting function returns these three values. */
+/* The answer's values become what core.call returns: true, body, tensors or false, sentence. An event has at most one
+ * call in the map: core_call() asks only where it can wait. */
 void event_answer(struct worker *worker, const struct message_call_answer *message)
 {
     struct event *event = map_remove_u64(&worker->calls, message->call);

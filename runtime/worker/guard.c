@@ -93,9 +93,9 @@ static int guard_tostring(lua_State *lua)
     return 1;
 }
 
-/* %p would print an address, and so would %s of a value without a text of its own: such arguments become what tostring
- * says before the format is filled in. Conversions are counted as the library counts them, one argument each, and to the
- * end of the string: a NUL does not end it. */
+/* %p would print an address, and so would %s of a value without a text of its own: such arguments become what
+ * tostring says before the format is filled in. Conversions are counted as the library counts them, one argument
+ * each, and to the end of the string: a NUL does not end it. */
 static int guard_format(lua_State *lua)
 {
     size_t length;

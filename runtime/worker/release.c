@@ -33,8 +33,8 @@ void release_take_error(struct state *state, struct buffer *ret_reason)
     lua_pop(lua, 1);
 }
 
-/* Calls app.<name> with the `arguments` values on the stack top; results stay on the stack. */
-/* The kit counts as loading: a wait in it is refused, and time stands still. */
+/* Calls app.<name> with the `arguments` values on the stack top; results stay on the stack. The kit counts as
+ * loading: a wait in it is refused, and time stands still. */
 static int release_call(struct state *state, const char *name, int arguments, int results)
 {
     lua_State *lua = state->lua;

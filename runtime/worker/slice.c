@@ -1,20 +1,15 @@
-/* A demo computes as long as Lua lets it, and Lua cannot be interrupted from outside except by a hook. A hook that
- * is always on costs half the speed; so a timer of the process's own CPU time ticks every ten milliseconds, and its
- * handler sets a hook only when something is due: the slice is used up, or the gateway noted a cancel or a deadline
- * in the control page.
+/* A demo computes as long as Lua lets it, and Lua cannot be interrupted from outside except by a hook. A hook that is
+ * always on costs half the speed; so a timer of the process's own CPU time ticks every SLICE_TICK_MS, and its handler
+ * sets a hook, which Lua allows from a signal handler, only when something is due: the slice is used up, or the
+ * gateway noted a cancel or a deadline in the control page.
  *
- * The hook then raises an error with the line that was running. It stays set until the event is left, so code that
- * catches the error meets it again at its next instruction. What never comes back to the interpreter (a long
- * pattern match) is not reached; the gateway kills the process for that.
+ * The hook raises an error with the line that was running, as if that line had failed. It stays set while something
+ * is due, so code that catches the error meets it again at its next instruction. An error that left the coroutine
+ * which the hook was on is followed by the next tick, which sets it on the one that runs then.
  *
- * A handler may run at any instruction, so all it reads is plain words that were written outside of it. */
-/* A virtual timer ticks every SLICE_TICK_MS of processor time. Its handler does the least that helps: count, and when
- * something is due put a hook on the coroutine that runs now, which Lua allows from a signal handler. The hook raises
- * an error from the next instruction, as if the author's line had failed, and stays armed, so that a pcall around it
- * only buys one more instruction.
- *
- * No count hook runs otherwise: it would cost every demo half its speed to catch a few. What sits in a C function
- * does not reach an instruction and is not reached; the gateway kills it from outside (gateway/watch.c). */
+ * What never comes back to the interpreter (a long pattern match) is not reached; the gateway kills the process for
+ * that (gateway/watch.c). The handler may run at any instruction, so all it reads is plain words that were written
+ * outside of it. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <signal.h>
@@ -32,8 +27,8 @@ static struct worker *slice_worker;
 static volatile sig_atomic_t slice_ticks;
 static volatile sig_atomic_t slice_limit_ticks;
 
-/* Read from a signal handler: two relaxed loads of the shared page. */
-/* The page is the gateway's to write; a wrong word there can only stop this worker's own event. */
+/* Read from a signal handler: two relaxed loads of the shared page, which is the gateway's to write. A slot of the page
+ * is shared by every sixteenth event, so the id is compared, not the place. */
 static bool slice_is_cancelled(const struct worker *worker)
 {
     const struct event *event = worker->running;
@@ -90,8 +85,8 @@ static void slice_tick(int number)
         lua_sethook(lua, slice_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 
-/* Processor time, not time on the wall: a worker that waits is not interrupted. */
-/* Virtual time: a worker that waits is not ticked, and costs nothing. */
+/* Processor time, not time on the wall: a worker that waits is not ticked, and costs nothing. SA_RESTART, or a tick
+ * could cut the one blocking read short. */
 static int slice_arm(void)
 {
     struct sigaction action = {.sa_handler = slice_tick, .sa_flags = SA_RESTART};
@@ -118,8 +113,8 @@ int slice_limit_loading(struct state *state, unsigned ms)
     return slice_arm();
 }
 
-/* Everything of the demo runs between enter and leave: app.lua itself (event NULL), handlers, finalizers of a close. */
-/* Every entry begins a new slice: a wait or a partial result is a pause. */
+/* Everything of the demo runs between enter and leave: app.lua itself (event NULL), handlers, finalizers of a close.
+ * Every entry begins a new slice: a wait is a pause. */
 void slice_enter(struct worker *worker, struct event *event)
 {
     worker->running = event;

@@ -67,8 +67,8 @@ void modules_register(struct lua_State *lua);
 void core_register(struct lua_State *lua);     /* pushes module core */
 
 /* -- coro.c: waiting -- */
-/* False where Lua cannot suspend what runs now: in a sort comparator, a gsub callback, a finalizer, also when a coroutine
- * was resumed from inside of one. Ask before something is sent whose answer a wait would take. */
+/* False where Lua cannot suspend what runs now: in a sort comparator, a gsub callback, a finalizer, also when a
+ * coroutine was resumed from inside of one. Ask before something is sent whose answer a wait would take. */
 bool coro_can_wait(struct lua_State *lua);
 /* Yields out of every coroutine of the demo up to the event's; `count` values on the stack top are what the event
  * loop gets. Raises "cannot wait here" where Lua cannot yield. Use as `return coro_wait(lua, n);`. The C function
