@@ -260,7 +260,8 @@ void answer_done(struct calls *calls, struct call *call, struct text data)
 static void send_short_failure(struct calls *calls, struct call *call)
 {
     struct buffer error BUFFER_AUTO = BUFFER_EMPTY;
-    output_write_error(&error, "It failed, and the reason was too long for a page that does not listen.", "Error", true);
+    output_write_error(&error, "It failed, and the reason was too long for a page that does not listen.", "Error",
+                       true);
     output_write_failed(fresh_message(calls), call->id, buffer_view(&error));
     send_message(calls, call);
 }

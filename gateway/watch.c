@@ -25,16 +25,17 @@ uint64_t watch_running(const struct process *process)
     return process->page ? atomic_load_explicit(&process->page->running, memory_order_relaxed) : 0;
 }
 
-/* Milliseconds on the clock that the process is measured with: the processor time it used, so that a busy machine costs
- * nobody his call; while its pid is not known, or not any more, real time at a discount. Only differences mean anything,
- * and those between the two clocks mean nothing: when the clock changes, both marks are set to the new one, and the time
- * since the last look is nobody's. */
+/* Milliseconds on the clock that the process is measured with: the processor time it used, so that a busy machine
+ * costs nobody his call; while its pid is not known, or not any more, real time at a discount. Only differences mean
+ * anything, and those between the two clocks mean nothing: when the clock changes, both marks are set to the new one,
+ * and the time since the last look is nobody's. */
 static uint64_t process_clock_ms(struct process *process, uint64_t now_ms)
 {
     struct watch *watch = &process->watch;
     struct timespec used = {0};
     clockid_t clock;
-    bool by_wall = process->pid <= 0 || clock_getcpuclockid(process->pid, &clock) != 0 || clock_gettime(clock, &used) != 0;
+    bool by_wall =
+        process->pid <= 0 || clock_getcpuclockid(process->pid, &clock) != 0 || clock_gettime(clock, &used) != 0;
     uint64_t clock_ms = by_wall ? now_ms / BOUNDS_WORKER_WALL_FACTOR
                                 : (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
     if (by_wall != watch->by_wall)

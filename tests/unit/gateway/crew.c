@@ -247,7 +247,8 @@ struct crew_client *crew_join(struct crew *crew, int function, const char *sessi
 void crew_done(struct crew_process *process, unsigned call, const char *data)
 {
     assert_true(call < process->given);
-    channel_send_event_done(process->channel, process->streams[call], &(struct message_event_done){.data = text_from(data)});
+    channel_send_event_done(process->channel, process->streams[call],
+                            &(struct message_event_done){.data = text_from(data)});
     crew_turn(process->crew, USUAL_PASSES);
 }
 

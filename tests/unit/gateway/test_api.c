@@ -72,7 +72,8 @@ static void test_cancelling_a_call_without_a_session(void **state)
 
 static void test_cancels_that_make_no_sense(void **state)
 {
-    static const char *const bodies[] = {"", "[]", "7", "{\"event_id\":7}", "{\"event_id\":null}", "{\"event_id\":\"\"}", "nonsense"};
+    static const char *const bodies[] = {"", "[]", "7", "{\"event_id\":7}", "{\"event_id\":null}",
+                                         "{\"event_id\":\"\"}", "nonsense"};
     struct crew *crew = *state;
     crew_ask(crew, "run/echo", "{\"data\":[1]}"); /* its id is empty, and nobody's */
     for (size_t i = 0; i < MEMORY_COUNT(bodies); i++)
@@ -102,9 +103,10 @@ static void test_a_call_of_another_demo(void **state)
     read_id(crew_ask(crew, "call/echo", "{\"data\":[1]}"), id);
     crew_done(crew_process(crew), 0, "[\"secret\"]");
     rig_add(&crew->rig, &(struct rig_demo){"bob-other", "bob/other", 2, 2, NULL});
-    rig_publish(&crew->rig, 2, (const struct rig_file[]){{".vitrine/config.json", "{}"},
-                                                         {".vitrine/manifest.json", "{\"sdk\":\"lua\",\"functions\":" FUNCTIONS "}"},
-                                                         {0}});
+    rig_publish(&crew->rig, 2, (const struct rig_file[]){
+        {".vitrine/config.json", "{}"},
+        {".vitrine/manifest.json", "{\"sdk\":\"lua\",\"functions\":" FUNCTIONS "}"},
+        {0}});
     buffer_format(&path, "/spaces/bob/other/-/gradio_api/call/echo/%s", id);
     rig_get(&crew->rig, "localhost", crew_text(&path), "");
     assert_int_equal(rig_status(&crew->rig), 404);

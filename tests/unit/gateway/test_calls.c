@@ -79,10 +79,11 @@ static void test_a_new_release_drains_the_old_worker(void **state)
     struct crew_client *old = crew_ask(crew, "run/echo", "{\"data\":[1]}");
     struct crew_process *process = crew_process(crew);
     crew->rig.demos[0].release = 2;
-    rig_publish(&crew->rig, 2, (const struct rig_file[]){{".vitrine/config.json", "{}"},
-                                                         {".vitrine/info.json", "{}"},
-                                                         {".vitrine/manifest.json", "{\"sdk\":\"lua\",\"tree_digest\":\"t\",\"functions\":" FUNCTIONS "}"},
-                                                         {0}});
+    rig_publish(&crew->rig, 2, (const struct rig_file[]){
+        {".vitrine/config.json", "{}"},
+        {".vitrine/info.json", "{}"},
+        {".vitrine/manifest.json", "{\"sdk\":\"lua\",\"tree_digest\":\"t\",\"functions\":" FUNCTIONS "}"},
+        {0}});
     channel_send_demo_changed(crew->rig.store, 0, &(struct message_demo_changed){.demo_id = 1});
     crew_turn(crew, 20);
     crew_ask(crew, "run/echo", "{\"data\":[2]}");
@@ -130,10 +131,11 @@ static void test_a_graceful_stop(void **state)
 static void test_a_damaged_manifest(void **state)
 {
     struct crew *crew = *state;
-    rig_publish(&crew->rig, 1, (const struct rig_file[]){{".vitrine/config.json", "{}"},
-                                                         {".vitrine/info.json", "{}"},
-                                                         {".vitrine/manifest.json", "{\"sdk\":\"lua\",\"functions\":[{\"id\":0}]}"},
-                                                         {0}});
+    rig_publish(&crew->rig, 1, (const struct rig_file[]){
+        {".vitrine/config.json", "{}"},
+        {".vitrine/info.json", "{}"},
+        {".vitrine/manifest.json", "{\"sdk\":\"lua\",\"functions\":[{\"id\":0}]}"},
+        {0}});
     assert_true(crew_has(crew_ask(crew, "run/echo", "{\"data\":[1]}"), "HTTP/1.1 404"));
     struct demo *demo = map_get_u64(&crew->rig.gateway.demos.by_id, 1);
     assert_non_null(demo);
