@@ -290,6 +290,17 @@ static int launcher_run(struct launcher *launcher)
     return 0;
 }
 
+/* Demos must not become somebody who has files. */
+static bool launcher_users_are_free(const struct launcher *launcher)
+{
+    const char *squatter = launcher->root ? settings_find_squatter(&launcher->settings) : NULL;
+
+    if (squatter)
+        log_error("the account %s has one of the user ids that demos run as; choose others with --worker-uid-base",
+                  squatter);
+    return !squatter;
+}
+
 int launcher_main(int argc, char **argv)
 {
     static struct launcher launcher; /* large: kept off the stack */
@@ -303,6 +314,8 @@ int launcher_main(int argc, char **argv)
     log_info("%s", launcher.cgroup.words);
     launcher.root = geteuid() == 0;
     settings_find_user(&launcher.settings, &launcher.uid, &launcher.gid);
+    if (!launcher_users_are_free(&launcher))
+        return 1;
     if (launcher_signals(&launcher) < 0)
         return launcher_say("signals"), 1;
     /* Orphaned grandchildren (a hook of a killed git) come to us, and die with us. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/base/bounds.h"
 #include "runtime/base/error.h"
 #include "runtime/base/options.h"
 #include "runtime/base/text.h"
@@ -80,6 +81,18 @@ void settings_find_user(const struct settings *settings, uid_t *ret_uid, gid_t *
 
     *ret_uid = geteuid() != 0 ? geteuid() : entry && entry->pw_uid != 0 ? entry->pw_uid : below;
     *ret_gid = geteuid() != 0 ? getegid() : entry && entry->pw_uid != 0 ? entry->pw_gid : below;
+}
+
+const char *settings_find_squatter(const struct settings *settings)
+{
+    uid_t base = (uid_t)strtoul(settings->values[SETTING_WORKER_UID_BASE], NULL, 10);
+    struct passwd *entry;
+
+    setpwent();
+    while ((entry = getpwent()) != NULL && (entry->pw_uid < base || entry->pw_uid - base >= BOUNDS_WORKERS))
+        ;
+    endpwent();
+    return entry ? entry->pw_name : NULL;
 }
 
 void settings_write_site_url(const struct settings *settings, char *ret_url, size_t room)

@@ -32,6 +32,9 @@ int settings_read(struct settings *settings, int argc, char **argv, const char *
 /* Who runs the services: ourselves; as root the user of --user when there is one, else an id just below the workers'
  * range, which no account has. */
 void settings_find_user(const struct settings *settings, uid_t *ret_uid, gid_t *ret_gid);
+/* An account that has one of the user ids that demos' workers get as root, or NULL (static storage until the next
+ * getpwent()): its files would be a demo's. */
+const char *settings_find_squatter(const struct settings *settings);
 /* The site's address as people type it: the given one, or made of host and port. */
 void settings_write_site_url(const struct settings *settings, char *ret_url, size_t room);
 /* The key under which children are told ("port", "site_url"). */

@@ -3,6 +3,7 @@ store and a gateway to the real launcher. Truncated, oversized, out of order, re
 breaks a rule is dropped, everybody else goes on."""
 import fcntl
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -347,6 +348,14 @@ class ChildToLauncher(unittest.TestCase):
             environment = cell.read_text(f"/proc/{pid}/environ")
             self.assertNotIn("canary", environment, name)
             self.assertIn("VITRINE_LIMIT_WORKERS=100", environment, name)
+
+    def test_user_ids_of_accounts_are_refused(self):
+        """M7: a worker that runs as somebody owns what he owns. "nobody" is an account that every machine has."""
+        base = str(pwd.getpwnam("nobody").pw_uid - 100)
+        result = subprocess.run([os.path.join(self.folder, "bin", "vitrine"), "serve", "--data", os.path.join(self.folder, "data"),
+                                 "--worker-uid-base", base], capture_output=True, text=True, timeout=20)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn("the account nobody has one of the user ids", result.stderr)
 
     def test_a_gateway_may_ask_the_launcher_for_nothing(self):
         for packet in (frame("cage_kill", bytes(4)), frame("launcher_query", bytes(4)), frame("zygote_spawn", bytes(8))):

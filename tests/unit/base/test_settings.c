@@ -84,6 +84,19 @@ static void services_are_never_root(void **state)
     }
 }
 
+/* "nobody" has 65534 on every machine of this family; nobody has the default range. */
+static void workers_ids_belong_to_no_account(void **state)
+{
+    struct settings settings;
+    (void)state;
+    assert_int_equal(parse(&settings, (char[]){"--data=/x"}, (char[]){"--worker-uid-base=65530"}), 0);
+    assert_string_equal(settings_find_squatter(&settings), "nobody");
+    assert_int_equal(parse(&settings, (char[]){"--data=/x"}, (char[]){"--worker-uid-base=65535"}), 0);
+    assert_null(settings_find_squatter(&settings));
+    assert_int_equal(parse(&settings, (char[]){"--data=/x"}, (char[]){"--site-url=http://x"}), 0);
+    assert_null(settings_find_squatter(&settings));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +105,7 @@ int main(void)
         cmocka_unit_test(every_setting_has_a_key_of_its_own),
         cmocka_unit_test(addresses),
         cmocka_unit_test(services_are_never_root),
+        cmocka_unit_test(workers_ids_belong_to_no_account),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
