@@ -1,4 +1,8 @@
-/* A growable byte buffer, always NUL-terminated behind its length once anything was appended. */
+/* A growable byte buffer, always NUL-terminated behind its length once anything was appended.
+ *
+ * Appending never fails (memory.h) and may move the bytes: pointers and slices into a buffer end with its next change,
+ * offsets stay. What is appended must not stand in the same buffer. What strangers can make large is checked against a
+ * bound by whoever appends; the buffer knows none. */
 #ifndef RUNTIME_BASE_BUFFER_H
 #define RUNTIME_BASE_BUFFER_H
 
@@ -6,10 +10,11 @@
 
 struct buffer {
     char *data; /* owned */
-    size_t length;
-    size_t capacity;
+    size_t length;   /* bytes in use, without the NUL behind them */
+    size_t capacity; /* bytes allocated, with it */
 };
 
+/* Owns nothing: like a zeroed struct it may be dropped without a release. */
 #define BUFFER_EMPTY ((struct buffer){0})
 #define BUFFER_AUTO __attribute__((cleanup(buffer_release)))
 

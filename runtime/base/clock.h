@@ -1,4 +1,7 @@
-/* Time. Deadlines use the monotonic clock; only logs, rows and certificates use the wall clock. */
+/* Time. Deadlines use the monotonic clock; only logs, rows and certificates use the wall clock.
+ *
+ * The monotonic clock begins anywhere and is the same for all processes of one boot: its values may be compared between
+ * them, but mean nothing in a file. The wall clock can jump both ways; nobody waits by it. */
 #ifndef RUNTIME_BASE_CLOCK_H
 #define RUNTIME_BASE_CLOCK_H
 

@@ -1,4 +1,5 @@
-/* File descriptors: scope closes them, success steals them. */
+/* File descriptors: scope closes them, success steals them. -1 is "none" everywhere, so a struct that holds descriptors
+ * must not merely be zeroed: 0 is one. */
 #ifndef RUNTIME_BASE_FD_H
 #define RUNTIME_BASE_FD_H
 
@@ -6,6 +7,7 @@
 #include <sys/types.h>
 
 void fd_close(int *fd); /* closes unless negative, then sets it to -1; errno is kept */
+/* For a local: closed at the end of its scope unless stolen before. */
 #define FD_AUTO __attribute__((cleanup(fd_close)))
 int fd_steal(int *fd); /* returns *fd and sets it to -1 */
 
