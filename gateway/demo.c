@@ -442,9 +442,15 @@ static void take_found(struct demo_lookup *lookup, const struct message_demo_fou
     finish_lookup(lookup, ERROR_NOT_FOUND, NULL);
 }
 
+/* Two first visitors at different addresses ask for the same bundle: the second answer finds it mapped, and its own
+ * descriptor is closed unused. One release is one mapping, because workers and calls compare releases by address. */
 static void take_bundle(struct demo_lookup *lookup, struct message_in *message)
 {
-    struct release *release;
+    struct release *release = map_get_u64(&lookup->table->releases, lookup->release_id);
+    if (release) {
+        take_release(lookup, release);
+        return;
+    }
     const struct release_source source = {
         .id = lookup->release_id,
         .demo_id = lookup->demo->id,

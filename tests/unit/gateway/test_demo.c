@@ -195,6 +195,30 @@ static void test_names_that_are_too_long(void **state)
     assert_int_equal(rig->lookups, 0);
 }
 
+/* The release that each of two visitors was given. */
+static void take_release(void *context, int result, struct demo *demo, struct release *release)
+{
+    struct release **slot = context;
+    (void)demo;
+    assert_int_equal(result, 0);
+    *slot = release_hold(release);
+}
+
+static void test_two_first_visitors_share_one_mapping(void **state)
+{
+    struct rig *rig = *state;
+    struct demo_table *demos = &rig->gateway.demos;
+    struct release *one = NULL, *two = NULL;
+    demo_find(demos, DEMO_BY_LABEL, TEXT("ann-one"), take_release, &one);
+    demo_find(demos, DEMO_BY_PATH, TEXT("ann/one"), take_release, &two);
+    rig_turn(rig, 40);
+    assert_int_equal(rig->opens, 2);
+    assert_non_null(one);
+    assert_ptr_equal(one, two);
+    release_drop(one);
+    release_drop(two);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -204,6 +228,7 @@ int main(void)
         CASE(test_deleted),          CASE(test_store_is_away),
         CASE(test_nothing_published), CASE(test_release_that_cannot_be_used),
         CASE(test_settings_are_headers), CASE(test_names_that_are_too_long),
+        CASE(test_two_first_visitors_share_one_mapping),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
