@@ -15,9 +15,11 @@
 
 enum { PATIENCE_MS = 5000, MOMENT_MS = 30, TOKENS = 100 };
 
-int __wrap_lockdown_process(enum lockdown_profile profile, const struct lockdown_paths *paths, const char **ret_trouble);
+int __wrap_lockdown_process(enum lockdown_profile profile, const struct lockdown_paths *paths,
+                            const char **ret_trouble);
 
-int __wrap_lockdown_process(enum lockdown_profile profile, const struct lockdown_paths *paths, const char **ret_trouble)
+int __wrap_lockdown_process(enum lockdown_profile profile, const struct lockdown_paths *paths,
+                            const char **ret_trouble)
 {
     (void)paths, (void)ret_trouble;
     assert_int_equal(profile, LOCKDOWN_PROFILE_STORE);
@@ -194,8 +196,9 @@ int box_get(struct box *box, const char *path, const char *fields)
 int box_post(struct box *box, const char *path, const char *fields, const char *body)
 {
     BUFFER_AUTO struct buffer request = BUFFER_EMPTY;
-    buffer_format(&request, "POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n%s",
-                  path, strlen(body), fields, body);
+    buffer_format(&request,
+                  "POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n%s", path,
+                  strlen(body), fields, body);
     return box_send(box, request.data, request.length);
 }
 

@@ -285,7 +285,8 @@ static void test_a_model_has_one_spelling(void **state)
     bool shared;
     struct repository demo = box_publish(box, "digits", false);
     box_publish(box, "net", true);
-    static const char *const names[] = {"Ann/net", "ann/Net", "ann/net.git", "ann/digits", "ann/net/", "ann", "/net", ""};
+    static const char *const names[] = {"Ann/net", "ann/Net", "ann/net.git", "ann/digits", "ann/net/", "ann",
+                                        "/net", ""};
     assert_true(opens(box, &demo, TEXT("ann/net"), &shared));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         assert_false(opens(box, &demo, text_from(names[i]), &shared));

@@ -53,7 +53,8 @@ static void push_begin(struct push *push, struct box *box, const struct reposito
     *push = (struct push){.box = box};
     assert_int_equal(fd_socket_pair(SOCK_SEQPACKET, 1, pair), 0);
     push->publish = publish_new(&box->store, repository, "ann", pair[0]);
-    push->hook = loop_channel_attach(&box->store.loop, pair[1], ROLE_HOOK, ROLE_STORE, 0, on_hook, on_hook_closed, push);
+    push->hook = loop_channel_attach(&box->store.loop, pair[1], ROLE_HOOK, ROLE_STORE, 0, on_hook,
+                                     on_hook_closed, push);
 }
 
 static void push_send(struct push *push, const char *quarantine, const char *updates)

@@ -75,9 +75,12 @@ static void test_a_cookie_of_the_wrong_kind_is_none(void **state)
         const char *name, *origin;
         int status;
     } cases[] = {
-        {"vitrine_session", "http://localhost:7860", 200},          {"__Host-vitrine_session", "https://x.example", 200},
-        {"vitrine_session", "https://x.example", 401},              {"__Host-vitrine_session", "http://x.example", 401},
-        {"Vitrine_session", "http://x.example", 401},               {"xvitrine_session", "http://x.example", 401},
+        {"vitrine_session", "http://localhost:7860", 200},
+        {"__Host-vitrine_session", "https://x.example", 200},
+        {"vitrine_session", "https://x.example", 401},
+        {"__Host-vitrine_session", "http://x.example", 401},
+        {"Vitrine_session", "http://x.example", 401},
+        {"xvitrine_session", "http://x.example", 401},
     };
     for (size_t i = 0; i < MEMORY_COUNT(cases); i++) {
         MEMORY_AUTO char *cookie = cookie_of(box, &box->scratch.ann, cases[i].name);
@@ -176,8 +179,8 @@ static void test_a_page_holds_no_markup_of_the_address(void **state)
     struct box *box = *state;
     assert_int_equal(box_get(box, "/login?next=/%22%3E%3Cscript%3Ealert(1)%3C/script%3E", ""), 200);
     assert_false(box_has(box, "<script>alert"));
-    static const char *const elsewhere[] = {"//evil.example", "/%5Cevil.example", "/%09/evil.example", "http://evil.example",
-                                            "evil", "/%0d%0aSet-Cookie:x=y"};
+    static const char *const elsewhere[] = {"//evil.example", "/%5Cevil.example", "/%09/evil.example",
+                                            "http://evil.example", "evil", "/%0d%0aSet-Cookie:x=y"};
     for (size_t i = 0; i < MEMORY_COUNT(elsewhere); i++) {
         char path[100];
         snprintf(path, sizeof path, "/login?next=%s", elsewhere[i]);

@@ -64,7 +64,8 @@ static void test_a_path_is_decoded_once(void **state)
 static void test_methods(void **state)
 {
     struct box *box = *state;
-    static const char *const only_get[] = {"/", "/api/spaces", "/api/spaces/ann/digits", "/spaces/ann/digits", "/ann/net"};
+    static const char *const only_get[] = {"/", "/api/spaces", "/api/spaces/ann/digits", "/spaces/ann/digits",
+                                           "/ann/net"};
     static const char *const only_post[] = {"/logout", "/api/repos/create", "/api/spaces/ann/digits/pause",
                                             "/spaces/ann/digits/git-receive-pack"};
     box_publish(box, "digits", false);
@@ -84,8 +85,9 @@ static void test_a_demo_reaches_nothing_of_the_site(void **state)
     struct box *box = *state;
     struct repository demo = box_publish(box, "digits", false);
     MEMORY_AUTO char *bearer = box_bearer(box, &box->scratch.bob, true);
-    static const char *const paths[] = {"/", "/settings", "/api/spaces", "/api/whoami-v2", "/login", "/spaces/ann/digits",
-                                        "/spaces/ann/digits/-/api/spaces", "/status", "/users", "/-/users"};
+    static const char *const paths[] = {"/", "/settings", "/api/spaces", "/api/whoami-v2", "/login",
+                                        "/spaces/ann/digits", "/spaces/ann/digits/-/api/spaces", "/status", "/users",
+                                        "/-/users"};
     char fields[400];
     snprintf(fields, sizeof fields, "X-Vitrine-Demo: %lld\r\n%s", (long long)demo.id, bearer);
     for (size_t i = 0; i < MEMORY_COUNT(paths); i++)

@@ -79,7 +79,8 @@ static void test_addresses_that_are_no_handles(void **state)
     struct box *box = *state;
     struct repository demo = box_publish(box, "digits", false);
     static const char *const handles[] = {"", "f/", "/etc/passwd", "../vitrine.db", "f/..%2f..%2fvitrine.db", "%00",
-                                          "app.lua", "f/0000000000000000000000000000000000000000000000000000000000000000/x"};
+                                          "app.lua",
+                                          "f/0000000000000000000000000000000000000000000000000000000000000000/x"};
     for (size_t i = 0; i < MEMORY_COUNT(handles); i++) {
         int status = fetch(box, &demo, handles[i], "");
         if (status != 403 && status != 400)
@@ -136,7 +137,7 @@ static void test_bodies_that_are_refused(void **state)
     struct repository demo = box_publish(box, "digits", false), model = box_publish(box, "net", true);
     static const char *const bad[] = {"", "--cut", "--cut--", "--cut\r\n", PART("files", "; filename=\"a\"", "x"),
                                       "--cut\r\nNonsense\r\n\r\nx\r\n" END, "no boundary at all",
-                                      "--cut\r\nContent-Disposition: form-data; name=\"files\"; filename=\"a\"\r\n\r\nx"};
+                                      "--cut\r\nContent-Disposition: form-data; name=\"files\"\r\n\r\nx"};
     for (size_t i = 0; i < MEMORY_COUNT(bad); i++) {
         int status = send_form(box, &demo, bad[i]);
         if (status != 400 && !(status == 200 && box_has(box, "\r\n\r\n[]")))
@@ -181,7 +182,7 @@ static void test_progress_that_nobody_makes(void **state)
     assert_int_equal(box_get(box, "/gradio_api/upload_progress?upload_id=", as_demo(&demo, "")), 404);
     snprintf(path, sizeof path, "/gradio_api/upload_progress?upload_id=%0200d", 0);
     assert_int_equal(box_get(box, path, as_demo(&demo, "")), 404);
-    assert_int_equal(box_get(box, "/gradio_api/upload_progress?upload_id=x", as_demo(&demo, "")), 404); /* after a wait */
+    assert_int_equal(box_get(box, "/gradio_api/upload_progress?upload_id=x", as_demo(&demo, "")), 404);
     assert_null(box->store.watchers);
 }
 
