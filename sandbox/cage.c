@@ -46,26 +46,29 @@ struct cage_setup {
 
 /* The caller's numbers may overlap with the ones wanted inside, so all go to high numbers first and come down from
  * there. Standard ones that the caller does not fill are /dev/null, or the first file opened would become one. */
+/* The cage's descriptors may have any number in the launcher, also one that is wanted here: so they are first copied to
+ * free numbers above all wanted ones, and only then put in place. */
 static int step_fds(struct cage_setup *setup)
 {
     const struct cage *cage = setup->cage;
-    int count = 0;
+    int staged[CAGE_MAX_FDS], count = 0;
 
     int program = open(cage->program, O_PATH | O_CLOEXEC);
-    if (program < 0 || dup3(program, CAGE_PROGRAM_FD, O_CLOEXEC) < 0)
+    if (program < 0 || (program = fcntl(program, F_DUPFD_CLOEXEC, CAGE_STAGE_FD)) < 0)
         return ERROR_SYSTEM;
     for (; count < CAGE_MAX_FDS && cage->fds[count] >= 0; count++)
-        if (dup2(cage->fds[count], CAGE_STAGE_FD + count) < 0)
+        if ((staged[count] = fcntl(cage->fds[count], F_DUPFD, CAGE_STAGE_FD)) < 0)
             return ERROR_SYSTEM;
     int null = open("/dev/null", O_RDWR);
     for (int fd = 0; fd < 3; fd++)
         if (null < 0 || dup2(null, fd) < 0)
             return ERROR_SYSTEM;
     for (int i = 0; i < count; i++)
-        if (dup2(CAGE_STAGE_FD + i, cage->first_fd + i) < 0)
+        if (dup2(staged[i], cage->first_fd + i) < 0)
             return ERROR_SYSTEM;
     unsigned first_free = (unsigned)(cage->first_fd + count < 3 ? 3 : cage->first_fd + count);
-    if (syscall(SYS_close_range, first_free, CAGE_PROGRAM_FD - 1, 0) < 0 ||
+    if (dup3(program, CAGE_PROGRAM_FD, O_CLOEXEC) < 0 ||
+        syscall(SYS_close_range, first_free, CAGE_PROGRAM_FD - 1, 0) < 0 ||
         syscall(SYS_close_range, CAGE_PROGRAM_FD + 1, ~0u, 0) < 0)
         return ERROR_SYSTEM;
     return 0;

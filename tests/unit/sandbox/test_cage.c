@@ -75,6 +75,25 @@ static void inside_is_a_small_world(void **state)
     assert_int_equal(strncmp(text, "1\n", 2), 0); /* the first process of its own namespace */
 }
 
+/* Whatever numbers the descriptors have outside, inside each is where it belongs: a launcher with many cages under way
+ * hands over numbers that the preparations use themselves. */
+static void many_descriptors_outside(void **state)
+{
+    int held[80], count = 0;
+    char text[1024];
+    (void)state;
+    for (int first = 50; first < 72; first++) {
+        while (count == 0 || held[count - 1] < first - 1) {
+            assert_true(count < 80);
+            assert_true((held[count++] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0);
+        }
+        assert_int_equal(caged(plain(), "cat && echo one && echo two >&2", text), 0);
+        assert_string_equal(text, "one\ntwo\n");
+    }
+    while (count > 0)
+        close(held[--count]);
+}
+
 static void one_repository_is_writable(void **state)
 {
     struct cage cage = plain();
@@ -153,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outside_is_not_there),          cmocka_unit_test(inside_is_a_small_world),
+        cmocka_unit_test(many_descriptors_outside),
         cmocka_unit_test(one_repository_is_writable),    cmocka_unit_test(hooks_point_at_the_helper),
         cmocka_unit_test(limits_hold),                   cmocka_unit_test(descriptors_are_the_given_ones),
         cmocka_unit_test(a_program_that_is_not_there_is_said),
