@@ -50,6 +50,7 @@ struct git_session {
     z_stream inflater;
     bool inflating;
     uint64_t inflated_bytes;
+    struct loop_timer slow;         /* runs once; nothing depends on it */
 };
 
 /* Begins to listen on one of the pipes; twice is fine, and so is one that is closed already. */
@@ -77,6 +78,7 @@ static void session_free(struct git_session *session)
     session_close(&session->in_watch, &session->in_fd);
     session_close(&session->out_watch, &session->out_fd);
     session_close(&session->err_watch, &session->err_fd);
+    loop_timer_release(&session->slow);
     cage_forget(session->store, session->cage);
     if (session->inflating)
         inflateEnd(&session->inflater);
@@ -381,6 +383,22 @@ static int start_cage(struct git_session *session, struct text protocol, const c
     return result;
 }
 
+/* Most sessions last milliseconds. One that takes long is a large transfer or a slow machine, or something is wrong:
+ * then this line tells the operator which of the many hands it passes through still holds it. */
+static void session_is_slow(void *context)
+{
+    const struct git_session *session = context;
+    const char *output = session->out_fd < 0                ? "ended"
+                         : session->out_watch.event != NULL ? "read"
+                                                            : "not read: the client is slow";
+    log_warning("git %s of %s/%s still runs: client %s, body %s (%zu bytes wait for git), cage %s, git's output %s "
+                "(%zu bytes held), publishing waits for %s",
+                session->service, session->repository.owner, session->repository.name,
+                session->exchange != NULL ? "there" : "gone", session->in_ended ? "complete" : "incomplete",
+                session->in.length, session->cage_done ? "ended" : "running", output,
+                session->held.length, session->publish != NULL ? publish_state_text(session->publish) : "nothing");
+}
+
 /* Only versions that git speaks; receive-pack has no version 2. */
 static struct text safe_protocol(struct text header, bool receive)
 {
@@ -412,6 +430,8 @@ static struct git_session *session_start(struct request *request, const struct r
         request_error(request, 503, NULL, "The server could not start git just now; try again in a moment.");
         return NULL;
     }
+    loop_timer_init(&session->store->loop, &session->slow, session_is_slow, session);
+    loop_timer_start(&session->slow, session->store->git_slow_ms);
     http_exchange_attach(session->exchange, &session_handler, session);
     session_watch(session, &session->out_watch, session->out_fd, out_readable);
     session_watch(session, &session->err_watch, session->err_fd, err_readable);

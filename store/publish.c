@@ -491,6 +491,16 @@ bool publish_is_accepted(const struct publish *publish)
     return publish->state == ACCEPTED;
 }
 
+const char *publish_state_text(const struct publish *publish)
+{
+    static const char *const words[] = {
+        [WAITING] = "the hook",           [CHECKING] = "reading the tree",      [DESCRIBING] = "describing",
+        [KEEPING] = "writing the bundle", [TRYING] = "the inference backend",   [ACCEPTED] = "git's exit",
+        [LATE] = "the database",          [OVER] = "git's exit after its refusal",
+    };
+    return words[publish->state];
+}
+
 /* What is left to do when the row says live: everybody who caches something is told. */
 static void announce(struct publish *publish)
 {

@@ -19,6 +19,8 @@ struct store;
 struct publish *publish_new(struct store *store, const struct repository *repository, const char *actor, int hook_fd);
 /* Whether the hook was told yes for main: what git prints now should wait for publish_settle(). */
 bool publish_is_accepted(const struct publish *publish);
+/* What it waits for, as a word for the log. */
+const char *publish_state_text(const struct publish *publish);
 /* The git cage has ended: makes an accepted release live when git moved the ref, drops it when not; gives the publish
  * away (it frees itself when its last job is back). */
 void publish_settle(struct publish *publish);

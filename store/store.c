@@ -214,6 +214,7 @@ static int lock_down(const struct store *store)
 
 static void start_serving(struct store *store)
 {
+    store->git_slow_ms = (uint64_t)limit_from_environment("VITRINE_LIMIT_GIT_SLOW_MS", BOUNDS_GIT_SLOW_MS);
     store->publish_jobs = job_pool_new((int)limit_from_environment("VITRINE_LIMIT_PUBLISHES", BOUNDS_PUBLISHES));
     store->quick_jobs = job_pool_new(1);
     loop_watch_init(&store->loop, &store->publish_watch, job_pool_fd(store->publish_jobs), false, jobs_done,

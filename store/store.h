@@ -37,6 +37,7 @@ struct store {
     struct http_server *server;      /* what the gateway forwards */
     struct http_server *admin;       /* the admin socket */
     struct map stages;               /* demo id → struct store_stage: what the gateway last said */
+    uint64_t git_slow_ms;            /* after which a git session says in the log what it waits for */
     struct map cages;                /* request → struct cage_wait */
     struct map publishing;           /* repository id → struct publish */
     struct map writers;              /* request of the gateway → struct files_writer */

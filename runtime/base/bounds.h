@@ -171,6 +171,7 @@
 #define BOUNDS_MANIFEST_BYTES (8u << 20)
 #define BOUNDS_DESCRIBE_MS 5000
 #define BOUNDS_GIT_WALL_MS 600000
+#define BOUNDS_GIT_SLOW_MS 30000                /* env; then the log says what a git session waits for */
 /* six times the CPU time, so that a busy machine still names the line */
 #define BOUNDS_DESCRIBE_WALL_MS 30000
 

@@ -379,5 +379,28 @@ class Models(PublishCase):
         work.push()
 
 
+
+class Slow(unittest.TestCase):
+    def test_a_push_that_takes_long_says_in_the_log_what_it_waits_for(self):
+        release = threading.Event()
+
+        def describe(files, model):
+            release.wait(10)
+            return describe_plain(files, model)
+
+        box = StoreBox(describe=describe, environment={"VITRINE_LIMIT_GIT_SLOW_MS": "200"})
+        self.addCleanup(box.close)
+        work = Work(box, "/spaces/ann/digits", token=box.add_user("ann"))
+        work.commit(DEMO)
+        pusher = threading.Thread(target=work.push)
+        pusher.start()
+        line = ("git receive-pack of ann/digits still runs: client there, body complete (0 bytes wait for git), cage running, "
+                "git's output read (0 bytes held), publishing waits for describing")
+        box.wait(lambda: line in box.log())
+        release.set()
+        pusher.join()
+        self.assertEqual(box.log().count("still runs"), 1)
+
+
 if __name__ == "__main__":
     unittest.main()
