@@ -289,6 +289,7 @@ void store_release(struct store *store)
     cage_release_all(store);
     stage_forget_all(store);
     signin_page_forget_tries(store);
+    map_release(&store->publishing); /* pushes under way end with the process; the next start reconciles them */
     pages_release(&store->pages);
     if (store->database.handle != NULL) {
         files_release(&store->files);

@@ -123,6 +123,8 @@ static void test_making_and_deleting(void **state)
     assert_int_equal(delete(box, ann, "{\"type\":\"space\",\"name\":\"a\"}"), 200);
     assert_int_equal(delete(box, ann, "{\"type\":\"space\",\"name\":\"a\"}"), 404);
     assert_int_equal(box_get(box, "/api/models/ann/a", ""), 200); /* the model of that name stays */
+    box_turn(box, 100); /* a job empties the trash */
+    assert_int_equal(scratch_exists(&box->scratch, "repos/1.git"), 0);
 }
 
 /* Lines of a log are for who may write, and begin with what is kept. */
