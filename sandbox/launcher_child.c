@@ -72,8 +72,7 @@ static _Noreturn void child_exec(const struct launcher *launcher, const struct l
 {
     char path[PLACE_PATH_BYTES];
     char *environment[128];
-    /* execve() takes strings that it might write to; these are copies that the new program replaces. */
-    char *arguments[] = {strdup(kind->name), kind->argument ? strdup(kind->argument) : NULL, NULL};
+    char *arguments[] = {strdup(kind->name), kind->argument ? strdup(kind->argument) : NULL, NULL}; /* execve's type */
     sigset_t none;
 
     sigemptyset(&none);

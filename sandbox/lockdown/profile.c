@@ -126,32 +126,24 @@ static const struct profile_rule git_refused[] = {
     {0},
 };
 
-/* Builds with the address sanitizer look for leaks at a process's end: a thread that is none of ours stops the others
- * and reads their registers. Where nothing is looked for there is still its allocator, which maps at addresses of its
- * own choice, and the stack on which it would report. No other build has these rows (tests/proc/test_lockdown.py). */
+/* The address sanitizer's own calls: its allocator places mappings itself, its reports have a stack of their own, and
+ * at a process's end a thread looks for leaks. No other build has this row (tests/proc/test_lockdown.py). */
 #ifdef VITRINE_SANITIZED_ADDRESS
-enum { PLACED = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED };
-static const struct profile_rule asan_memory_rules[] = {
-    CALL(sigaltstack) CALL(madvise)
-    {.call = "mmap", .arguments = {WRITABLE_ONLY(2), ARG_EQUAL(3, PLACED)}},
-    {.call = "mmap", .arguments = {WRITABLE_ONLY(2), ARG_EQUAL(3, PLACED | MAP_NORESERVE)}},
-    {0},
-};
+enum { ASAN_FLAGS = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE };
 static const struct profile_rule asan_rules[] = {
-    CALL(ptrace) CALL(wait4) CALL(prctl) CALL(getdents)
+    CALL(ptrace) CALL(wait4) CALL(prctl) CALL(getdents) CALL(sigaltstack) CALL(madvise)
+    {.call = "mmap", .arguments = {WRITABLE_ONLY(2), ARG_WITHOUT(3, ~(uint64_t)ASAN_FLAGS)}},
     {0},
 };
 #define ASAN_RULES , asan_rules
-#define ASAN_MEMORY_RULES , asan_memory_rules
 #else
 #define ASAN_RULES
-#define ASAN_MEMORY_RULES
 #endif
 
 static const struct profile profiles[LOCKDOWN_PROFILE_COUNT] = {
-    [LOCKDOWN_PROFILE_WORKER] = {"worker", {worker_rules ASAN_MEMORY_RULES}, 0},
-    [LOCKDOWN_PROFILE_POOL] = {"pool", {worker_rules, pool_rules ASAN_MEMORY_RULES}, 0},
-    [LOCKDOWN_PROFILE_DESCRIBE] = {"describe", {worker_rules, describe_rules ASAN_MEMORY_RULES}, 0},
+    [LOCKDOWN_PROFILE_WORKER] = {"worker", {worker_rules ASAN_RULES}, 0},
+    [LOCKDOWN_PROFILE_POOL] = {"pool", {worker_rules, pool_rules ASAN_RULES}, 0},
+    [LOCKDOWN_PROFILE_DESCRIBE] = {"describe", {worker_rules, describe_rules ASAN_RULES}, 0},
     [LOCKDOWN_PROFILE_ZYGOTE] = {"zygote", {service_rules, zygote_rules}, 0},
     [LOCKDOWN_PROFILE_GATEWAY] = {"gateway", {service_rules, gateway_rules}, 0},
     [LOCKDOWN_PROFILE_STORE] = {"store", {service_rules, store_rules ASAN_RULES}, 0},
