@@ -1,6 +1,6 @@
 /* Encodings that cross our borders: hex, base64, percent, HTML, form fields. Decoders are strict: each text has one
- * meaning, or a proxy in front of us could read it otherwise than we do. What is refused may have appended a part of the
- * result; the caller throws `out` away then. */
+ * meaning, or a proxy in front of us could read it otherwise than we do. What is refused may have appended a part of
+ * the result; the caller throws `out` away then. */
 #ifndef RUNTIME_BASE_ENCODE_H
 #define RUNTIME_BASE_ENCODE_H
 
