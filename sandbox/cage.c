@@ -53,15 +53,14 @@ static int step_fds(struct cage_setup *setup)
     const struct cage *cage = setup->cage;
     int staged[CAGE_MAX_FDS], count = 0;
 
-    int program = open(cage->program, O_PATH | O_CLOEXEC);
-    if (program < 0 || (program = fcntl(program, F_DUPFD_CLOEXEC, CAGE_STAGE_FD)) < 0)
-        return ERROR_SYSTEM;
+    int opened = open(cage->program, O_PATH | O_CLOEXEC);
+    int program = opened < 0 ? -1 : fcntl(opened, F_DUPFD_CLOEXEC, CAGE_STAGE_FD);
     for (; count < CAGE_MAX_FDS && cage->fds[count] >= 0; count++)
         if ((staged[count] = fcntl(cage->fds[count], F_DUPFD, CAGE_STAGE_FD)) < 0)
             return ERROR_SYSTEM;
     int null = open("/dev/null", O_RDWR);
     for (int fd = 0; fd < 3; fd++)
-        if (null < 0 || dup2(null, fd) < 0)
+        if (program < 0 || null < 0 || dup2(null, fd) < 0)
             return ERROR_SYSTEM;
     for (int i = 0; i < count; i++)
         if (dup2(staged[i], cage->first_fd + i) < 0)
