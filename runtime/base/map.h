@@ -1,9 +1,9 @@
-/* A hash table from byte strings (or integers) to pointers. Keyed hashing with a per-process random key, so
- * that keys chosen by strangers cannot collide on purpose. Keys are copied; values are the caller's.
+/* A hash table from byte strings (or integers) to pointers. Keyed hashing with a per-process random key, so that
+ * keys chosen by strangers cannot collide on purpose. Keys are copied; values are the caller's.
  *
- * A value is never NULL, because NULL says "absent"; who keeps numbers keeps them plus one, and a set keeps any address.
- * The order of a walk is random, so nothing that people or digests see may depend on it. A table never shrinks: one that
- * was large for a moment is released and made anew. */
+ * A value is never NULL, because NULL says "absent"; who keeps numbers keeps them plus one, and a set keeps any
+ * address. The order of a walk is random, so nothing that people or digests see may depend on it. A table never
+ * shrinks: one that was large for a moment is released and made anew. */
 #ifndef RUNTIME_BASE_MAP_H
 #define RUNTIME_BASE_MAP_H
 

@@ -1,5 +1,6 @@
-/* Randomness from the kernel (getrandom); never fails, aborts when the kernel cannot answer: a token or a hash key that
- * can be guessed is worse than a restart. Good for secrets, and safe across a fork, since nothing is kept in between. */
+/* Randomness from the kernel (getrandom); never fails, aborts when the kernel cannot answer: a token or a hash key
+ * that can be guessed is worse than a restart. Good for secrets, and safe across a fork, since nothing is kept in
+ * between. */
 #ifndef RUNTIME_BASE_RANDOM_H
 #define RUNTIME_BASE_RANDOM_H
 

@@ -82,9 +82,9 @@ static int coro_fail_wrap(lua_State *lua, lua_State *co)
     return lua_error(lua);
 }
 
-/* Resumes `co` with `arguments` values on its stack, and follows its waits. lua_resume() catches every error, so what is
- * noted about the inner coroutine is always taken back. A wait that comes out of it can be passed on: coro_wait() has
- * refused those that could not. */
+/* Resumes `co` with `arguments` values on its stack, and follows its waits. lua_resume() catches every error, so
+ * what is noted about the inner coroutine is always taken back. A wait that comes out of it can be passed on:
+ * coro_wait() has refused those that could not. */
 static int coro_step(lua_State *lua, lua_State *co, int arguments, bool wrap)
 {
     int count = 0;

@@ -118,9 +118,9 @@ static int codec_jpeg_decode(struct text file, struct picture_raw *ret_raw)
     return pixels ? 0 : ERROR_LIMIT;
 }
 
-/* What the library writes to lives in the caller's frame: only the locals of the function that calls setjmp() lose their
- * values in a jump, so the caller can free whatever there is, however this ends. `row` is a row's room: the library
- * takes rows that it might write to, and the picture is not ours to lend for that. */
+/* What the library writes to lives in the caller's frame: only the locals of the function that calls setjmp() lose
+ * their values in a jump, so the caller can free whatever there is, however this ends. `row` is a row's room: the
+ * library takes rows that it might write to, and the picture is not ours to lend for that. */
 static int codec_jpeg_write(const struct picture *picture, uint8_t *row, unsigned char **ret_bytes,
                             unsigned long *ret_size)
 {

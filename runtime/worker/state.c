@@ -241,10 +241,10 @@ void state_init(struct state *state, size_t heap_limit)
 
 /* After this the pages that hold the kit are written by nobody and shared by all workers.
  *
- * The generational collector is what keeps it so. An incremental cycle marks every object in its header, and the first
- * one copied all of the kit's pages into the worker; here everything made so far becomes old, and a young collection
- * neither visits nor marks what is old. Only a heap that grows to twice its size is collected as a whole. The values are
- * Lua's own defaults, said here because the memory of a worker depends on them. */
+ * The generational collector is what keeps it so. An incremental cycle marks every object in its header, and the
+ * first one copied all of the kit's pages into the worker; here everything made so far becomes old, and a young
+ * collection neither visits nor marks what is old. Only a heap that grows to twice its size is collected as a whole.
+ * The values are Lua's own defaults, said here because the memory of a worker depends on them. */
 void state_settle(struct state *state)
 {
     enum { YOUNG_AT_PERCENT = 20, WHOLE_AT_PERCENT = 100 }; /* growth since the last collection of that kind */
