@@ -412,7 +412,9 @@ static struct git_session *session_start(struct request *request, const struct r
 {
     bool receive = strcmp(service, "receive-pack") == 0;
     struct text protocol = safe_protocol(http_exchange_header(request->exchange, "git-protocol"), receive);
-    if (cage_count(request->store) >= BOUNDS_GIT_CAGES || request->store->stopping) {
+    /* Who was let in to ask for the refs may also send: a refusal in the middle of a push is hard to read in git. */
+    size_t most = advertise ? BOUNDS_GIT_CAGES : BOUNDS_GIT_BEGUN_CAGES;
+    if (cage_count(request->store) >= most || request->store->stopping) {
         request_error(request, 503, NULL, "The server is busy with other pushes and clones; try again in a moment.");
         return NULL;
     }

@@ -191,7 +191,8 @@
 #define BOUNDS_FORM_BODY_BYTES 16384
 #define BOUNDS_API_PAGE_ROWS 100
 #define BOUNDS_CODE_VIEW_BYTES (512u << 10)
-#define BOUNDS_GIT_CAGES 16                     /* env */
+#define BOUNDS_GIT_CAGES 16                     /* beyond, nobody begins a push or a fetch */
+#define BOUNDS_GIT_BEGUN_CAGES 48               /* and who has begun is refused; the launcher holds 64 */
 #define BOUNDS_GIT_INFLATE_RATIO_BYTES (512ull << 20)
 #define BOUNDS_GIT_STDERR_BYTES 65536
 #define BOUNDS_PUBLISHES 4                      /* env, at once */

@@ -1,6 +1,8 @@
 """Publishing by real git pushes to a real store: what goes live, what is refused with which words, who may."""
+import base64
 import json
 import os
+import select
 import threading
 import unittest
 import zlib
@@ -400,6 +402,36 @@ class Slow(unittest.TestCase):
         release.set()
         pusher.join()
         self.assertEqual(box.log().count("still runs"), 1)
+
+
+class Crowd(unittest.TestCase):
+    def test_who_has_begun_a_push_may_finish_it_when_nobody_may_begin(self):
+        box = StoreBox()
+        self.addCleanup(box.close)
+        token = box.add_user("ann")
+        Work(box, "/spaces/ann/digits", token=token).commit(DEMO)
+        basic = base64.b64encode(f"ann:{token}".encode()).decode()
+        refs = "/spaces/ann/digits/info/refs?service=git-receive-pack"
+
+        def begin():
+            status, _, body = box.http("GET", refs, headers={"Authorization": f"Basic {basic}"})
+            return status, body
+
+        self.assertEqual(begin()[0], 200)
+        senders = []
+        for _ in range(20):  # each has a git that waits for its pack
+            sender = box.connect()
+            self.addCleanup(sender.close)
+            sender.sendall(f"POST /spaces/ann/digits/git-receive-pack HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {basic}\r\n"
+                           "Content-Type: application/x-git-receive-pack-request\r\nContent-Length: 1000\r\n\r\n".encode())
+            senders.append(sender)
+        box.wait(lambda: begin()[0] == 503)
+        self.assertIn(b"busy with other pushes", begin()[1])
+        readable, _, _ = select.select(senders, [], [], 1)
+        self.assertEqual(readable, [], "a push under way was refused")
+        for sender in senders:
+            sender.close()
+        box.wait(lambda: begin()[0] == 200)
 
 
 if __name__ == "__main__":
