@@ -105,8 +105,8 @@ static void cage_git(struct launcher *launcher, const struct message_cage_git *m
         .program = "/usr/bin/git", .argv = arguments, .environment = environment, .repository = repository,
         .helper = helper, .hooks = {"pre-receive", NULL}, .libraries = true, .filter_git = true,
         .uid = launcher->uid, .gid = launcher->gid, .fds = {fds[0], fds[1], fds[2], fds[3]},
-        .first_fd = 0, .report_fd = 2,
-        .cpu_seconds = 120, .memory_bytes = 4ull << 30, .file_bytes = BOUNDS_PUSH_BYTES * 2,
+        .first_fd = 0, .report_fd = 2, .cpu_seconds = 120, .file_bytes = BOUNDS_PUSH_BYTES * 2,
+        .memory_bytes = CAGE_WORKER_IS_DYNAMIC ? ~0ull : 4ull << 30,
     };
     cage_run(launcher, message->request, &cage, BOUNDS_GIT_WALL_MS);
 }

@@ -14,7 +14,7 @@ struct option_entry {
  * argv, the environment or the table. 0; 1 when --help was asked for; ERROR_INVALID after printing what is wrong, in
  * the name of `program`. */
 int options_parse(const struct option_entry *entries, size_t count, const char **values, int argc, char **argv,
-                  const char *program) __attribute__((nonnull));
+                  const char *program) __attribute__((nonnull(1, 3, 6)));
 /* One line per option. */
 void options_help(const struct option_entry *entries, size_t count);
 /* "site-url" → "site_url", in capitals with a prefix for the environment. `room` bytes, always terminated. */
