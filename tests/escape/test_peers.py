@@ -341,9 +341,10 @@ class ChildToLauncher(unittest.TestCase):
     def test_children_see_no_variable_that_they_do_not_read(self):
         """What the caller exported is in no process that could lose it: a worker's memory is a copy of the zygote's."""
         process = self.serve(VITRINE_TOKEN="vitrine-canary-42", HOME="/vitrine-canary-42", VITRINE_LIMIT_WORKERS="100")
-        self.assertTrue(cell.wait_until(lambda: "zygote is ready" in self.text() and "gateway is ready" in self.text(), 20), self.text())
+        names = {"zygote", "store", "gateway"}
+        self.assertTrue(cell.wait_until(lambda: all(f"{name} is ready" in self.text() for name in names), 20), self.text())
         children = self.children(process)
-        self.assertEqual({"zygote", "store", "gateway"} - set(children), set())
+        self.assertEqual(names - set(children), set())
         for name, pid in children.items():
             environment = cell.read_text(f"/proc/{pid}/environ")
             self.assertNotIn("canary", environment, name)
