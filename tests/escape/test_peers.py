@@ -254,6 +254,7 @@ class ChildToLauncher(unittest.TestCase):
         library = os.path.join(cell.BIN, "..", "lib")
         if os.path.isdir(library):
             os.symlink(os.path.abspath(library), os.path.join(self.folder, "lib"))
+        shutil.copytree(os.path.join(cell.BIN, "..", "share"), os.path.join(self.folder, "share"))  # without pages no store starts
         self.attack = os.path.join(self.folder, "attack")
 
     def write(self, packets):

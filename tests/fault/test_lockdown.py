@@ -27,7 +27,7 @@ def calls_in(trace):
     """Names of the system calls in strace's output, in order, per process: {pid: [name, …]}."""
     found = {}
     for line in trace.splitlines():
-        match = re.match(r"(\d+) (?:<\.\.\. )?(\w+)(\(| resumed)", line)
+        match = re.match(r"(\d+) +(?:<\.\.\. )?(\w+)(\(| resumed)", line)
         if match and match[3] == "(":
             found.setdefault(int(match[1]), []).append(match[2])
     return found
