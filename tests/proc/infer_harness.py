@@ -16,6 +16,8 @@ import tempfile
 import time
 import zlib
 
+import wire
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARIES = pathlib.Path(os.environ.get("VITRINE_BIN") or pathlib.Path(os.environ.get("VITRINE_BUILD", ROOT / "build/debug")) / "bin")
 ROLES = {name.lower(): 1 << int(bit) for name, bit in re.findall(r"ROLE_(\w+) = 1 << (\d+)", (ROOT / "runtime/wire/message.h").read_text())}
@@ -29,44 +31,6 @@ SLOWNESS = 8 if SANITIZED else 1
 SANITIZER = "detect_leaks=0:handle_segv=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0:handle_sigbus=0:quarantine_size_mb=1"
 
 
-def read_table():
-    """Message numbers and fields, from the same table that the C code is made of."""
-    text = (ROOT / "runtime/wire/message.def").read_text()
-    rows = re.findall(r"^MESSAGE\((\w+), [^,]+, [^,]+, \d+, \d+, (.*)\)", text, re.M)
-    return {name: (number, re.findall(r"(U8|U32|U64|TEXT)\((\w+)\)", fields)) for number, (name, fields) in enumerate(rows, 1)}
-
-
-TABLE = read_table()
-NAMES = {number: name for name, (number, _) in TABLE.items()}
-NUMBERS = {"U8": "<B", "U32": "<I", "U64": "<Q"}
-
-
-def pack(name, values):
-    out = b""
-    for kind, field in TABLE[name][1]:
-        value = values.get(field, b"" if kind == "TEXT" else 0)
-        if kind == "TEXT":
-            value = value.encode() if isinstance(value, str) else value
-            out += struct.pack("<I", len(value)) + value
-        else:
-            out += struct.pack(NUMBERS[kind], value)
-    return out
-
-
-def unpack(name, body):
-    values, at = {}, 0
-    for kind, field in TABLE[name][1]:
-        if kind == "TEXT":
-            (length,) = struct.unpack_from("<I", body, at)
-            values[field] = body[at + 4:at + 4 + length]
-            at += 4 + length
-        else:
-            (values[field],) = struct.unpack_from(NUMBERS[kind], body, at)
-            at += struct.calcsize(NUMBERS[kind])
-    assert at == len(body), name
-    return values
-
-
 class Peer:
     """One end of a channel."""
 
@@ -75,7 +39,7 @@ class Peer:
         self.inbox, self.partial = [], {}
 
     def send(self, message, /, fds=(), **values):
-        body, number = pack(message, values), TABLE[message][0]
+        body, number = wire.pack(message, values), wire.TABLE[message][0]
         pieces = [body[i:i + 61440] for i in range(0, len(body), 61440)] or [b""]
         for i, piece in enumerate(pieces):
             more = i < len(pieces) - 1
@@ -103,7 +67,7 @@ class Peer:
             if flags & 1:
                 self.partial[stream] = body
             else:
-                self.inbox.append((NAMES[number], unpack(NAMES[number], body)))
+                self.inbox.append((wire.NAMES[number], wire.unpack(wire.NAMES[number], body)))
 
     def close(self):
         self.socket.close()
@@ -111,31 +75,9 @@ class Peer:
 
 # -- bundles ---------------------------------------------------------------------------------------------------------
 
-def fnv(data):
-    value = 0xCBF29CE484222325
-    for byte in data:
-        value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    return value
-
-
-def bundle(files):
-    names = sorted(name.encode() for name in files)
-    contents = [files[name.decode()] for name in names]
-    joined = b"".join(names)
-    start = 64 + 40 * len(names) + len(joined)
-    index, data, name_at = b"", b"", 0
-    for name, content in zip(names, contents):
-        data += b"\0" * (-(start + len(data)) % 16)
-        index += struct.pack("<QQQIHHQ", start + len(data), len(content), fnv(content), name_at, len(name), 0, 0)
-        data += content
-        name_at += len(name)
-    head = struct.pack("<8sIIQQQQ", b"VTRNBND1", 1, len(names), 64, len(joined), start + len(data), fnv(index + joined))
-    return head.ljust(64, b"\0") + index + joined + data
-
-
 def bundle_fd(files):
     with tempfile.TemporaryFile() as file:
-        file.write(bundle(files))
+        file.write(wire.bundle(files))
         file.flush()
         return os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY)
 

@@ -7,7 +7,6 @@ import array
 import http.client
 import json
 import os
-import re
 import shutil
 import socket
 import struct
@@ -16,51 +15,18 @@ import tempfile
 import threading
 import time
 
+import wire
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("VITRINE_BIN", os.path.join(ROOT, "build", "debug", "bin"))
 ROLES = {"LAUNCHER": 1, "GATEWAY": 2, "STORE": 4, "ZYGOTE": 8, "WORKER": 16, "INFER": 32}
 PAGES = "account api code demo demo_head error gallery layout login logs model settings".split()
 
 
-def read_messages():
-    """name → (number, [(kind, field)])"""
-    text = open(os.path.join(ROOT, "runtime/wire/message.def"), encoding="utf-8").read()
-    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
-    found = {}
-    for number, match in enumerate(re.finditer(r"MESSAGE\((\w+),[^,]*,[^,]*,[^,]*,[^,]*,((?:[^()]|\([^()]*\))*)\)", text), 1):
-        found[match[1]] = (number, re.findall(r"(U8|U32|U64|TEXT)\((\w+)\)", match[2]))
-    return found
-
-
-MESSAGES = read_messages()
-NAMES = {number: name for name, (number, _) in MESSAGES.items()}
-SIZES = {"U8": "<B", "U32": "<I", "U64": "<Q"}
-
-
-def pack(name, values):
-    out = b""
-    for kind, field in MESSAGES[name][1]:
-        value = values.get(field, b"" if kind == "TEXT" else 0)
-        if kind == "TEXT":
-            value = value.encode() if isinstance(value, str) else value
-            out += struct.pack("<I", len(value)) + value
-        else:
-            out += struct.pack(SIZES[kind], value)
-    return out
-
-
 def unpack(name, body):
-    values, at = {}, 0
-    for kind, field in MESSAGES[name][1]:
-        if kind == "TEXT":
-            (length,) = struct.unpack_from("<I", body, at)
-            values[field] = body[at + 4:at + 4 + length].decode("utf-8", "surrogateescape")
-            at += 4 + length
-        else:
-            (values[field],) = struct.unpack_from(SIZES[kind], body, at)
-            at += struct.calcsize(SIZES[kind])
-    assert at == len(body), name
-    return values
+    """A message's fields; texts are str here."""
+    return {field: value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+            for field, value in wire.unpack(name, body).items()}
 
 
 class Channel:
@@ -74,11 +40,11 @@ class Channel:
         threading.Thread(target=self.run, daemon=True).start()
 
     def send(self, message, fds=(), **values):
-        body = pack(message, values)
+        body = wire.pack(message, values)
         pieces = [body[at:at + 61440] for at in range(0, len(body), 61440)] or [b""]
         for index, piece in enumerate(pieces):
             more = 1 if index + 1 < len(pieces) else 0
-            frame = struct.pack("<HHIQ", MESSAGES[message][0], more, len(piece), 0) + piece
+            frame = struct.pack("<HHIQ", wire.TABLE[message][0], more, len(piece), 0) + piece
             extra = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds and index == 0 else []
             with self.lock:
                 self.socket.sendmsg([frame], extra)
@@ -103,33 +69,7 @@ class Channel:
                 if flags & 1:
                     self.partial[number] = body
                     continue
-                self.on_message(self, NAMES[number], unpack(NAMES[number], body), fds)
-
-
-def fnv(data):
-    value = 0xCBF29CE484222325
-    for byte in data:
-        value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
-    return value
-
-
-def make_bundle(files):
-    """A bundle as runtime/base/bundle.h describes it; `files` is name → bytes."""
-    names = sorted(files, key=lambda name: name.encode())
-    encoded = [name.encode() for name in names]
-    joined = b"".join(encoded)
-    offset = 64 + 40 * len(names) + len(joined)
-    index, contents, at = b"", b"", 0
-    for name, raw in zip(names, encoded):
-        pad = -(offset + len(contents)) % 16
-        contents += b"\0" * pad
-        flags = 2 if name.startswith(".vitrine/") else 0
-        index += struct.pack("<QQQIHHQ", offset + len(contents), len(files[name]), fnv(files[name]), at, len(raw), flags, 0)
-        contents += files[name]
-        at += len(raw)
-    length = offset + len(contents)
-    head = b"VTRNBND1" + struct.pack("<IIQQQQ", 1, len(names), 64, len(joined), length, fnv(index + joined))
-    return head.ljust(64, b"\0") + index + joined + contents
+                self.on_message(self, wire.NAMES[number], unpack(wire.NAMES[number], body), fds)
 
 
 def read_stage(stream):
@@ -315,7 +255,7 @@ class StoreBox:
             with os.fdopen(fds[0], "rb") as stage, os.fdopen(fds[1], "wb") as bundle, os.fdopen(fds[2], "wb") as report:
                 status, files, text = self.describe(read_stage(stage), bool(values["model"]))
                 if files is not None:
-                    bundle.write(files if isinstance(files, bytes) else make_bundle(files))
+                    bundle.write(files if isinstance(files, bytes) else wire.bundle(files))
                 report.write(text.encode())
         except (BrokenPipeError, struct.error):
             pass  # the store hung up
